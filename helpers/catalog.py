@@ -1,0 +1,61 @@
+"""The models that the workbook knows, read from models.toml: prices, shutdown dates, practice latencies."""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from typing import Literal
+
+Depth = Literal["small", "medium", "large"]
+
+
+@dataclass(frozen=True)
+class Practice:
+    """How the practice API imitates a model."""
+
+    answers: Depth
+    first_token: float  # seconds until the answer begins
+    tokens_per_second: float  # after that
+    spread: float  # sigma of a log-normal factor on both
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model. `input` and `output` are USD for a million tokens; None where the price is unknown."""
+
+    name: str
+    practice: Practice
+    input: float | None = None
+    output: float | None = None
+    shutdown: date | None = None
+    successor: str | None = None
+
+
+def _read() -> dict:
+    return tomllib.loads((resources.files(__package__) / "models.toml").read_text("utf-8"))
+
+
+_CATALOG = _read()
+MODELS: dict[str, Model] = {
+    name: Model(name=name, **{**entry, "practice": Practice(**entry["practice"])})
+    for name, entry in _CATALOG["models"].items()
+}
+DEFAULT_MODEL: str = _CATALOG["default"]
+COMPARE_MODELS: tuple[str, ...] = tuple(_CATALOG["compare"])
+READ: date = _CATALOG["read"]
+
+
+def cost(model: str, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
+    """USD for one call at the published price; None where the price or the tokens are unknown.
+
+    >>> round(cost("gpt-6-luna", 1_000_000, 1_000_000), 2)
+    0.6
+    >>> cost("a-model-of-my-own", 10, 10) is None
+    True
+    """
+    known = MODELS.get(model)
+    if known is None or known.input is None or known.output is None:
+        return None
+    if prompt_tokens is None or completion_tokens is None:
+        return None
+    return (prompt_tokens * known.input + completion_tokens * known.output) / 1_000_000

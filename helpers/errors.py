@@ -1,0 +1,121 @@
+"""Errors that a learner reads: one sentence on what happened, one on what to do."""
+
+from typing import Any
+
+import openai
+
+from .catalog import DEFAULT_MODEL
+
+
+class WorkbookError(Exception):
+    """What went wrong, in two sentences. The SDK's own exception, where there was one, is its `__cause__`."""
+
+    def __init__(self, happened: str, what_to_do: str) -> None:
+        super().__init__(f"{happened} {what_to_do}")
+        self.happened = happened
+        self.what_to_do = what_to_do
+
+    def _render_traceback_(self, *_: Any) -> list[str]:
+        # IPython asks for this: two sentences in place of forty lines of traceback
+        return [f"{type(self).__name__}: {self.happened}", self.what_to_do]
+
+
+class BadInput(WorkbookError, ValueError):
+    """A value that cannot be used."""
+
+
+class CallFailed(WorkbookError):
+    """A call that ended without an answer. `attempts` requests were sent, in `time` seconds."""
+
+    attempts: int = 0
+    time: float = 0.0
+
+
+def what_broke(error: BaseException | None) -> str:
+    """What happened to the connection, in a word: "timeout", "dropped", "no connection"; "" where it held.
+
+    The innermost cause is the truest: aiohttp's transport reports a broken connection as a timeout.
+    """
+    names = []
+    while error is not None:
+        names.append(type(error).__name__)
+        error = error.__cause__
+    if any(name in ("RemoteProtocolError", "ReadError", "WriteError", "ClientOSError") for name in names):
+        return "dropped"
+    if any("Disconnected" in name for name in names):
+        return "dropped"
+    if any(name.startswith(("ConnectError", "ClientConnector")) for name in names):
+        return "no connection"
+    return "timeout" if any("Timeout" in name for name in names) else ""
+
+
+def explain(error: Exception) -> CallFailed:
+    """What a failed call's exception means to its caller: why there is no answer, and what would help.
+
+    >>> import openai
+    >>> print(explain(openai.OpenAIError("Missing credentials")))
+    No API key was found. Run connect() first: practice mode needs no key.
+    """
+    return CallFailed(*_in_words(error))
+
+
+def _in_words(error: Exception) -> tuple[str, str]:
+    code = getattr(error, "code", None)
+    status = getattr(error, "status_code", None)
+    if what_broke(error) == "timeout":
+        return (
+            "The answer did not come within the time allowed.",
+            "Ask again; if it happens often, allow more time with timeout=, or ask for a shorter answer.",
+        )
+    if isinstance(error, openai.APIConnectionError):
+        return (
+            "The connection to the service broke off."
+            if what_broke(error) == "dropped"
+            else "The service cannot be reached.",
+            "Check your network, then ask again.",
+        )
+    if isinstance(error, openai.RateLimitError):
+        if code == "insufficient_quota":
+            return (
+                "Your account has no credit left (insufficient_quota), so waiting will not help.",
+                "Check the plan and billing page of your account.",
+            )
+        return (
+            "Too many requests came in too short a time (rate limit, 429).",
+            "Wait a moment and ask again, with fewer calls in flight at once.",
+        )
+    if isinstance(error, openai.AuthenticationError):
+        return (
+            "The service did not accept the API key (401): it is missing, mistyped or expired.",
+            "Check your key, or run connect() for practice mode, which needs none.",
+        )
+    if isinstance(error, openai.PermissionDeniedError):
+        return (
+            "Your key is not allowed to do this (403).",
+            "Ask whoever owns the account, or use another model.",
+        )
+    if isinstance(error, openai.NotFoundError):
+        if code == "model_not_found":
+            return (
+                "The service has no such model, or your account may not use it (404).",
+                f"Check the spelling, or try model={DEFAULT_MODEL!r}.",
+            )
+        return "There is nothing at this address (404).", "Check the base URL that the client was made with."
+    if isinstance(error, openai.BadRequestError) and code == "context_length_exceeded":
+        return "The question is too long for this model.", "Shorten it, or split it into several questions."
+    if isinstance(error, openai.APIStatusError) and status is not None and status >= 500:
+        return (
+            f"The service had a problem of its own ({status}).",
+            "It is not your code: ask again in a moment.",
+        )
+    if isinstance(error, openai.APIStatusError):
+        return (
+            f"The service refused the request ({status}): {error.message}",
+            "Mend the request; asking again will not help.",
+        )
+    if isinstance(error, openai.OpenAIError) and "credentials" in str(error):
+        return "No API key was found.", "Run connect() first: practice mode needs no key."
+    return (
+        f"The call failed: {type(error).__name__}: {error}",
+        "Read the message above; the cause is kept in __cause__.",
+    )

@@ -1,0 +1,98 @@
+"""What can be made to go wrong in the practice API: `Faults`, and which request gets which fault."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from random import Random
+from typing import Literal
+
+from ..errors import BadInput
+
+Fault = Literal["rate_limited", "server_error", "dropped", "hanging"]
+KINDS: tuple[Fault, ...] = ("rate_limited", "server_error", "dropped", "hanging")
+
+# A share of all requests, one question, several questions, or how many requests of each question.
+Who = float | str | Iterable[str] | Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong, and how often; see `helpers.faults` for what each setting means."""
+
+    rate_limited: Who = 0
+    server_error: Who = 0
+    dropped: Who = 0
+    hanging: Who = 0
+    retry_after: float | None = 1.0  # seconds that a fault's 429 tells to wait; None: it does not say
+    requests_per_minute: float = 10_000
+    tokens_per_minute: float = 10_000_000
+    burst: float | None = None  # requests that may come at once; None: a minute's worth
+    rate_limit_headers: bool = True  # False: like the endpoints that send no x-ratelimit-* headers
+    expired_key: bool = False
+    no_quota: bool = False
+
+    def __post_init__(self) -> None:
+        shares = 0.0
+        for kind in KINDS:
+            who = getattr(self, kind)
+            if isinstance(who, (int, float)):
+                if isinstance(who, bool) or not 0 <= who <= 1:
+                    raise BadInput(
+                        f"{kind}={who!r} is not a share.",
+                        "Give a number from 0 to 1 (0.1 is one request in ten), a question, or a list of questions.",
+                    )
+                shares += who
+            else:
+                # frozen, so that a list changed later changes nothing; a generator is read once, here
+                object.__setattr__(self, kind, _chosen(kind, who))
+        if shares > 1 + 1e-9:
+            raise BadInput(
+                f"The shares of the faults add up to {shares:g}.",
+                "Together they can be 1 at most: lower some.",
+            )
+        for name in ("requests_per_minute", "tokens_per_minute", "burst"):
+            limit = getattr(self, name)
+            if limit is None and name == "burst":
+                continue
+            if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not limit > 0:
+                raise BadInput(f"{name}={limit!r} is not a limit.", "Give a number above 0.")
+        if self.burst is not None and self.burst < 1:
+            raise BadInput(f"burst={self.burst!r} lets no request through.", "Give 1 or more.")
+        if self.retry_after is not None and not self.retry_after >= 0:
+            raise BadInput(f"retry_after={self.retry_after!r} is no waiting time.", "Give seconds, 0 or more.")
+
+    def strike(self, question: str, nth: int, rng: Random) -> Fault | None:
+        """The fault that the `nth` request (from 1) with this question gets, or None."""
+        for kind in KINDS:
+            who = getattr(self, kind)
+            if isinstance(who, Mapping) and nth <= who.get(question, 0):
+                return kind
+        draw = rng.random()
+        for kind in KINDS:
+            who = getattr(self, kind)
+            if isinstance(who, (int, float)):
+                if draw < who:
+                    return kind
+                draw -= who
+        return None
+
+
+SETTINGS = tuple(field.name for field in fields(Faults))
+EVERY_TIME = 10**9
+
+
+def _chosen(kind: str, who: object) -> dict[str, int]:
+    if isinstance(who, str):
+        return {who: EVERY_TIME}
+    if isinstance(who, Mapping):
+        chosen = dict(who)
+    elif isinstance(who, Iterable):
+        chosen = dict.fromkeys(who, EVERY_TIME)
+    else:
+        chosen = {None: 0}
+    for question, times in chosen.items():
+        if not isinstance(question, str) or isinstance(times, bool) or not isinstance(times, int) or times < 0:
+            raise BadInput(
+                f"{kind} cannot be read: {who!r}.",
+                'Give a share such as 0.1, a question, a list of questions, or {"a question": how many times}.',
+            )
+    return chosen

@@ -1,0 +1,76 @@
+"""The door that is a server: HTTP on the loopback interface, from a thread of its own."""
+
+import asyncio
+import threading
+
+from aiohttp import web
+
+from .api import MockAPI
+
+MOST_BYTES = 64 * 1024 * 1024  # of a request; far more than any prompt
+
+
+class Server:
+    """Serves a `MockAPI` at `url`, on a free port of 127.0.0.1, until `stop()` or the end of the process.
+
+    Raises OSError where no socket can be had.
+    """
+
+    def __init__(self, api: MockAPI) -> None:
+        self.api = api
+        self.url = ""
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._failed: BaseException | None = None
+        # a daemon: it ends with the process, whatever the process was doing
+        self._thread = threading.Thread(target=self._run, name="practice-api", daemon=True)
+        self._thread.start()
+        self._started.wait()
+        if self._failed:
+            raise self._failed
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            runner = self._loop.run_until_complete(self._open())
+        except BaseException as error:
+            self._failed = error
+            return
+        finally:
+            self._started.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()
+
+    async def _open(self) -> web.AppRunner:
+        app = web.Application(client_max_size=MOST_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        # handler_cancellation: a client that hangs up ends its request here too
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
+        await site.start()
+        port = runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{port}/v1"
+        return runner
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        reply = self.api.handle(request.method, request.path, headers, await request.read())
+        await asyncio.sleep(reply.before)
+        if reply.ending == "complete" and len(reply.pieces) == 1:
+            return web.Response(status=reply.status, headers=reply.headers, body=reply.pieces[0].data)
+        response = web.StreamResponse(status=reply.status, headers=reply.headers)
+        for piece in reply.pieces:
+            await asyncio.sleep(piece.wait)
+            if not response.prepared:
+                await response.prepare(request)
+            await response.write(piece.data)
+        if reply.ending == "hanging":
+            await asyncio.Event().wait()
+        if reply.ending == "dropped" and request.transport is not None:
+            request.transport.close()
+        return response

@@ -1,0 +1,87 @@
+"""The door without a socket: a transport that serves the SDK's clients inside this process."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import httpx2
+
+from .api import MockAPI, Reply
+
+FOREVER = 86_400.0  # seconds; a hang outlasts every timeout
+
+
+class MockTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
+    """Answers from a `MockAPI` where a network would be, and keeps the SDK's timeouts as a socket would.
+
+    >>> from openai import OpenAI
+    >>> transport = MockTransport(MockAPI(pace=0.01))
+    >>> with OpenAI(api_key="any", http_client=httpx2.Client(transport=transport)) as client:
+    ...     len(client.models.list().data) > 3
+    True
+    """
+
+    def __init__(self, api: MockAPI) -> None:
+        self.api = api
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        reply = self._reply(request, request.read())
+        steps = _steps(reply, request)
+        while isinstance(step := next(steps), float):
+            time.sleep(step)
+        return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(steps))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        reply = self._reply(request, await request.aread())
+        steps = _steps(reply, request)
+        while isinstance(step := next(steps), float):
+            await asyncio.sleep(step)
+        return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(steps))
+
+    def _reply(self, request: httpx2.Request, body: bytes) -> Reply:
+        return self.api.handle(request.method, request.url.path, request.headers, body)
+
+
+Step = float | bytes  # seconds to wait, or what is received; an empty one stands for the headers
+
+
+def _steps(reply: Reply, request: httpx2.Request) -> Iterator[Step]:
+    """What a reply is for its client, step by step; it raises what a socket would."""
+    limit = request.extensions.get("timeout", {}).get("read")
+
+    def wait(seconds: float) -> Iterator[Step]:
+        if limit is not None and seconds > limit:
+            yield float(limit)
+            raise httpx2.ReadTimeout("The read operation timed out", request=request)
+        yield float(seconds)
+
+    yield from wait(reply.before)
+    if reply.pieces:
+        yield b""
+    for piece in reply.pieces:
+        if piece.wait:
+            yield from wait(piece.wait)
+        yield piece.data
+    if reply.ending == "hanging":
+        yield from wait(FOREVER)
+    if reply.ending != "complete":
+        raise httpx2.RemoteProtocolError("Server disconnected before its answer was complete.", request=request)
+
+
+class _Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    def __init__(self, steps: Iterator[Step]) -> None:
+        self._steps = steps
+
+    def __iter__(self) -> Iterator[bytes]:
+        for step in self._steps:
+            if isinstance(step, float):
+                time.sleep(step)
+            else:
+                yield step
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for step in self._steps:
+            if isinstance(step, float):
+                await asyncio.sleep(step)
+            else:
+                yield step
