@@ -1,0 +1,250 @@
+"""The calls of the lessons, made robust: one question, one model, several models, several questions."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from openai import AsyncOpenAI, OpenAI, OpenAIError
+
+from .catalog import COMPARE_MODELS, DEFAULT_MODEL, cost
+from .errors import BadInput, CallFailed, WorkbookError, explain
+from .session import require_connection, shared_client
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One call and what came of it. `pd.DataFrame(answers)` makes a table of many.
+
+    `time` is the service's: from sending to the whole answer, retries included. `queued` is what was waited before
+    that for a free slot. Both are seconds. `cost` is USD at the catalogue's prices, None where the price is unknown.
+    `error` is a sentence for people and `error_type` the SDK's class; both are None where the call succeeded.
+
+    >>> answer = Answer(question="What is Go?", model="gpt-6-luna", answer="A language.")
+    >>> answer["model"] == answer.model
+    True
+    """
+
+    question: str
+    model: str
+    answer: str | None = None
+    tokens: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    time: float = 0.0
+    queued: float = 0.0
+    attempts: int = 0
+    cost: float | None = None
+    success: bool = True
+    error: str | None = None
+    error_type: str | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return getattr(self, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
+async def ask_ai(question: str, *, model: str = DEFAULT_MODEL) -> str:
+    """The answer to one question.
+
+    Raises CallFailed, which says what happened and what to do; BadInput for a question that cannot be sent.
+
+    >>> print(await ask_ai("What is Python?"))  # doctest: +ELLIPSIS
+    Python is a general-purpose programming language ...
+    """
+    answer = await ask_model(await shared_client(), model, question)
+    return answer.answer or ""
+
+
+async def ask_model(client: AsyncOpenAI, model: str, question: str) -> Answer:
+    """Asks one model one question, and times it.
+
+    Raises CallFailed, with the SDK's exception as its `__cause__`; BadInput for a question that cannot be sent.
+
+    >>> from openai import AsyncOpenAI
+    >>> async with AsyncOpenAI() as client:
+    ...     answer = await ask_model(client, "gpt-6-luna", "What is Python?")
+    >>> answer.attempts, answer.tokens == answer.prompt_tokens + answer.completion_tokens
+    (1, True)
+    """
+    request = _request(model, question)
+    start = time.perf_counter()
+    try:
+        response = await client.chat.completions.with_raw_response.create(**request)
+        completion = response.parse()
+    except OpenAIError as error:
+        raise _failed(error, start) from error
+    return _answer(model, question, completion, time.perf_counter() - start, response.retries_taken)
+
+
+async def safe_api_call(client: AsyncOpenAI, question: str, *, model: str = DEFAULT_MODEL) -> Answer:
+    """Like `ask_model`, but a failure is an `Answer` too: `success` is False, and `error` says why.
+
+    Only a cancellation is raised.
+
+    >>> from openai import AsyncOpenAI
+    >>> async with AsyncOpenAI() as client:
+    ...     answer = await safe_api_call(client, "What is Python?", model="gpt-99")
+    >>> print(answer.answer if answer.success else answer.error)  # doctest: +ELLIPSIS
+    The service has no such model, ...
+    """
+    try:
+        return await ask_model(client, model, question)
+    except Exception as error:
+        return Answer(
+            question=question,
+            model=model,
+            time=getattr(error, "time", 0.0),
+            attempts=getattr(error, "attempts", 0),
+            success=False,
+            error=str(error) if isinstance(error, WorkbookError) else str(explain(error)),
+            error_type=type(error.__cause__ or error).__name__,
+        )
+
+
+async def compare_models(question: str, models: Iterable[str] = COMPARE_MODELS) -> list[Answer]:
+    """Asks several models the same question, all at once: an `Answer` for each, in the order given.
+
+    A model that fails does not keep the others from answering. Raises BadInput where there is nothing to ask.
+
+    >>> answers = await compare_models("What is Python?", ["gpt-6-luna", "gpt-6.1-sol"])
+    >>> [answer.model for answer in answers]
+    ['gpt-6-luna', 'gpt-6.1-sol']
+    """
+    check_question(question)
+    models = check_list(models, "models", "model names")
+    client = await shared_client()
+    return await asyncio.gather(*(safe_api_call(client, question, model=model) for model in models))
+
+
+def sync_multiple_calls(questions: Iterable[str], *, model: str = DEFAULT_MODEL) -> list[Answer]:
+    """Asks the questions one after the other, with the sync client: what `async_multiple_calls` is measured against.
+
+    Raises CallFailed at the first call that fails.
+
+    >>> answers = sync_multiple_calls(["What is Python?", "What is Go?"])
+    >>> len(answers)
+    2
+    """
+    questions = check_questions(questions)
+    require_connection()
+    answers = []
+    with OpenAI() as client:
+        for question in questions:
+            start = time.perf_counter()
+            try:
+                response = client.chat.completions.with_raw_response.create(**_request(model, question))
+                completion = response.parse()
+            except OpenAIError as error:
+                raise _failed(error, start) from error
+            seconds = time.perf_counter() - start
+            answers.append(_answer(model, question, completion, seconds, response.retries_taken))
+    return answers
+
+
+async def async_multiple_calls(questions: Iterable[str], *, model: str = DEFAULT_MODEL) -> list[Answer]:
+    """Asks the questions all at once: the same work as `sync_multiple_calls`, in the time of the slowest call.
+
+    There is no limit on how many are in flight: for more than a few dozen use `process_questions_batch`.
+    Raises CallFailed where a call fails, when all have ended.
+
+    >>> answers = await async_multiple_calls(["What is Python?", "What is Go?"])
+    >>> [answer.question for answer in answers]
+    ['What is Python?', 'What is Go?']
+    """
+    questions = check_questions(questions)
+    client = await shared_client()
+    results = await asyncio.gather(
+        *(ask_model(client, model, question) for question in questions), return_exceptions=True
+    )
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if isinstance(result, Answer)]
+
+
+# ---- what is asked, and what comes back --------------------------------------------------------------------------
+
+
+def check_question(question: object) -> None:
+    """Raises BadInput for what cannot be sent as a question."""
+    if not isinstance(question, str):
+        raise BadInput(
+            f"A question is a text, and this is {_article(type(question).__name__)}: {_shortened(question)}.",
+            'Write it in quotes: "What is Python?".',
+        )
+    if not question.strip():
+        raise BadInput("The question is empty.", "Write what you want to know between the quotes.")
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(
+            f"The question holds half a character (at position {error.start}), which cannot be sent.",
+            "Type that character again; it was probably cut in two when the text was copied.",
+        ) from error
+
+
+def check_questions(questions: Iterable[str]) -> list[str]:
+    """The questions as a list; raises BadInput where there are none, or one that cannot be sent."""
+    questions = check_list(questions, "questions", "questions")
+    for question in questions:
+        check_question(question)
+    return questions
+
+
+def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
+    """The values as a list; raises BadInput for none, and for a bare string where a list belongs."""
+    if isinstance(values, str):
+        raise BadInput(
+            f"`{name}` is one text, and a list belongs here.", f"Put it in brackets: [{_shortened(values)}]."
+        )
+    if not isinstance(values, Iterable):
+        raise BadInput(f"`{name}` is {_article(type(values).__name__)}, not a list.", f"Give a list of {what}.")
+    values = list(values)
+    if not values:
+        raise BadInput(f"There are no {what} in `{name}`.", "Put at least one into the list.")
+    return values
+
+
+def _request(model: str, question: str) -> dict[str, Any]:
+    check_question(question)
+    if not isinstance(model, str) or not model.strip():
+        raise BadInput(f"A model is named by a text, and this is {_shortened(model)}.", f'Try "{DEFAULT_MODEL}".')
+    return {"model": model, "messages": [{"role": "user", "content": question}]}
+
+
+def _answer(model: str, question: str, completion: Any, seconds: float, retries: int) -> Answer:
+    usage = completion.usage
+    prompt, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (None, None)
+    return Answer(
+        question=question,
+        model=model,
+        answer=completion.choices[0].message.content,
+        tokens=usage.total_tokens if usage else None,
+        prompt_tokens=prompt,
+        completion_tokens=written,
+        time=seconds,
+        attempts=retries + 1,
+        cost=cost(model, prompt, written),
+    )
+
+
+def _failed(error: OpenAIError, start: float) -> CallFailed:
+    failed = explain(error)
+    failed.time = time.perf_counter() - start
+    request = getattr(error, "request", None)
+    if request is not None:
+        failed.attempts = int(request.headers.get("x-stainless-retry-count", 0)) + 1
+    return failed
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _shortened(value: object, most: int = 60) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"

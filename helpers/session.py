@@ -1,0 +1,265 @@
+"""`connect()`: which API the calls of this process go to, practice or live, and the client that helpers share."""
+
+import asyncio
+import atexit
+import os
+import threading
+import time
+from collections.abc import AsyncGenerator, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
+from typing import Any, Literal
+from weakref import WeakKeyDictionary, WeakSet
+
+import httpx2
+import openai
+from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
+
+from . import wire
+from .errors import BadInput, WorkbookError
+from .mock_api import Faults, MockAPI, MockTransport
+from .mock_api.faults import SETTINGS
+
+PRACTICE_KEY = "practice-key"
+IN_PROCESS = "practice.invalid"  # a host that cannot exist; wire.py leads it to the mock API in this process
+LIVE_URL = "https://api.openai.com/v1"
+TICK = 0.1  # seconds
+SECONDS = 60.0  # the shared client's patience with one attempt
+
+
+class _Session:
+    """What `connect` has set up in this process."""
+
+    def __init__(self) -> None:
+        self.mode: Literal["practice", "live"] | None = None
+        self.api: MockAPI | None = None
+        self.url = ""  # where calls go
+        self.practice_url = ""
+        # the learner's own settings (None: not set), kept while practice mode has its own in their place; never shown
+        self.own: dict[str, str | None] = {}
+
+
+_session = _Session()
+_kept_awake: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+
+
+def connect(live: bool = False, *, seed: int = 0) -> None:
+    """Chooses who answers this notebook's calls, and says so.
+
+    In practice mode (the default) it is a mock API on this computer: no key, no cost, no network. From then on
+    `OpenAI()` and `AsyncOpenAI()`, in any cell, reach it. Every `connect()` starts the mock API's draws anew, so the
+    same calls go the same way again; another `seed` gives other latencies and faults.
+
+    `connect(live=True)` sends calls to the real service, with the key in the environment variable OPENAI_API_KEY.
+    Raises WorkbookError where there is no key, or where WORKBOOK_MODE=practice forbids live mode.
+
+    >>> connect()
+    Practice mode: a mock API on this computer answers. No key, no cost, no network needed.
+    """
+    if live:
+        _go_live()
+        print(f"Live mode: calls go to {_session.url} with your own key, and cost money. connect() ends it.")
+        return
+    _practise(seed)
+    print("Practice mode: a mock API on this computer answers. No key, no cost, no network needed.")
+
+
+@contextmanager
+def faults(**settings: Any) -> Iterator[None]:
+    """Makes the mock API fail, within a `with` block; its draws start anew at the block's beginning and end.
+
+    What fails is a share of all requests (0.1: one in ten), a question, a list of questions, or a dict that says how
+    many requests of a question fail before one gets through:
+
+    - `rate_limited`: 429, to be asked again after `retry_after` seconds (None: it does not say);
+    - `server_error`: 500;
+    - `dropped`: the connection breaks off;
+    - `hanging`: no answer ever comes. A hang is not scaled by WORKBOOK_PACE.
+
+    Limits, for each model: `requests_per_minute` (with `burst`: how many may come at once) and `tokens_per_minute`;
+    `rate_limit_headers=False` leaves the x-ratelimit-* headers out.
+    `expired_key=True` refuses every key (401); `no_quota=True` answers each call with `insufficient_quota`.
+
+    >>> connect()  # doctest: +ELLIPSIS
+    Practice mode: ...
+    >>> with faults(server_error={"What is Go?": 1}):
+    ...     ...  # the first request that asks "What is Go?" gets a 500, the next one its answer
+    Ellipsis
+    """
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise BadInput(f"faults() does not know {unknown[0]!r}.", f"It knows: {', '.join(SETTINGS)}.")
+    api = _session.api
+    if _session.mode != "practice" or api is None:
+        raise WorkbookError("Only the mock API fails on request.", "Run connect() first: it starts practice mode.")
+    before = api.faults
+    api.reset(faults=Faults(**settings))
+    try:
+        yield
+    finally:
+        api.reset(faults=before)
+
+
+def require_connection() -> None:
+    """Raises WorkbookError where `connect()` has not been called: nobody is to go live by accident."""
+    if _session.mode is None:
+        raise WorkbookError("This notebook is not connected yet.", "Run the cell with connect() first.")
+
+
+# ---- practice and live -------------------------------------------------------------------------------------------
+
+
+def _practise(seed: int) -> None:
+    if _session.api is None:
+        _session.api = MockAPI(seed, _pace())
+    _set_aside(os.environ)
+    if not _session.practice_url:
+        _session.practice_url = _open_door(_session.api)
+    _session.api.reset(seed, Faults())
+    _session.mode, _session.url = "practice", _session.practice_url
+    os.environ["OPENAI_BASE_URL"] = _session.url
+    os.environ["OPENAI_API_KEY"] = PRACTICE_KEY
+    _forget_clients()
+    _keep_awake()
+
+
+def _open_door(api: MockAPI) -> str:
+    """Starts the server, or, where no socket can be had, leads calls to the mock API inside this process."""
+    try:
+        from .mock_api.server import Server
+
+        return Server(api).url
+    except (OSError, ImportError):
+        wire.routes[IN_PROCESS] = MockTransport(api)
+        wire.install()
+        return f"http://{IN_PROCESS}/v1"
+
+
+def _keep_awake() -> None:
+    """Wakes a notebook's event loop ten times a second: only an awake loop notices that ■ was pressed."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # a script
+        return
+    if loop in _kept_awake:
+        return
+    _kept_awake.add(loop)
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop was closed
+            while True:
+                loop.call_soon_threadsafe(int)
+                time.sleep(TICK)
+
+    threading.Thread(target=wake, name="keep-awake", daemon=True).start()
+
+
+def _go_live() -> None:
+    if os.environ.get("WORKBOOK_MODE", "").strip().lower() == "practice":
+        raise WorkbookError(
+            "Live mode is switched off here (WORKBOOK_MODE=practice).", "connect() gives you practice mode."
+        )
+    set_now = os.environ.get("OPENAI_API_KEY")
+    if not (set_now if set_now != PRACTICE_KEY else _session.own.get("OPENAI_API_KEY")):
+        raise WorkbookError(
+            "Live mode needs your own API key, and the environment variable OPENAI_API_KEY is not set.",
+            "Set it before you start JupyterLab, or stay in practice mode with connect().",
+        )
+    if _session.mode == "practice":
+        _set_aside(os.environ)
+        _give_back(os.environ)
+    _session.mode = "live"
+    _session.url = os.environ.get("OPENAI_BASE_URL") or LIVE_URL
+    _forget_clients()
+    _keep_awake()
+
+
+def _set_aside(environ: MutableMapping[str, str]) -> None:
+    """Keeps the learner's own settings, and takes them out of the way of practice mode."""
+    for name in [name for name in environ if name.startswith(("OPENAI_", "AZURE_OPENAI_")) and name != "OPENAI_LOG"]:
+        value = environ.pop(name)
+        if value not in (PRACTICE_KEY, _session.practice_url):
+            _session.own[name] = value
+    if "NO_PROXY" not in _session.own:
+        # keep proxies off the loopback interface. A SOCKS proxy makes OpenAI() fail even for hosts that are not to
+        # be proxied; "*" alone prevents it
+        socks = any(environ[name].lower().startswith("socks") for name in environ if name.lower().endswith("_proxy"))
+        kept = environ.get("no_proxy") or environ.get("NO_PROXY")
+        for name in ("NO_PROXY", "no_proxy"):
+            _session.own[name] = environ.get(name)
+        for name in ("NO_PROXY", "no_proxy"):
+            environ[name] = "*" if socks else ",".join(filter(None, [kept, "127.0.0.1", "localhost", IN_PROCESS]))
+
+
+def _give_back(environ: MutableMapping[str, str]) -> None:
+    for name, value in _session.own.items():
+        if value is None:
+            environ.pop(name, None)
+        else:
+            environ[name] = value
+    _session.own = {}
+
+
+def _pace() -> float:
+    text = os.environ.get("WORKBOOK_PACE", "1")
+    try:
+        pace = float(text)
+    except ValueError:
+        pace = 0.0
+    if not 0.001 <= pace <= 1_000:
+        raise BadInput(
+            f"The environment variable WORKBOOK_PACE is {text!r}.",
+            "Set it to a number from 0.001 to 1000 (1 is life-like, 0.1 ten times as fast), or remove it.",
+        )
+    return pace
+
+
+# ---- the client that helpers share -------------------------------------------------------------------------------
+
+# for each event loop its client, and the generator that closes it when the loop closes
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncOpenAI, AsyncGenerator]] = WeakKeyDictionary()
+
+
+async def shared_client() -> AsyncOpenAI:
+    """The `AsyncOpenAI` of this event loop: made at the first call, shared by all, closed with the loop.
+
+    >>> client = await shared_client()
+    >>> client is await shared_client()
+    True
+    """
+    require_connection()
+    loop = asyncio.get_running_loop()
+    if loop not in _clients:
+        keeper = _keep_client()
+        _clients[loop] = await anext(keeper), keeper
+    return _clients[loop][0]
+
+
+async def _keep_client() -> AsyncGenerator[AsyncOpenAI, None]:
+    # an event loop ends its async generators before it closes, and so this client
+    async with AsyncOpenAI(http_client=_http_client(), timeout=SECONDS) as client:
+        yield client
+
+
+def _http_client() -> httpx2.AsyncClient:
+    try:
+        return DefaultAioHttpClient()  # half the CPU of the default
+    except RuntimeError:  # aiohttp is not installed, as in a browser
+        return DefaultAsyncHttpxClient()
+
+
+@atexit.register
+def _close_clients() -> None:
+    """Closes the clients of loops that nobody closed, such as a notebook's; aiohttp would complain of each."""
+    for loop, (_, keeper) in list(_clients.items()):
+        if not loop.is_closed() and not loop.is_running():
+            loop.run_until_complete(keeper.aclose())
+
+
+def _forget_clients() -> None:
+    """Makes helpers build their clients anew: another API answers, with another key."""
+    for loop, (_, keeper) in list(_clients.items()):
+        if not loop.is_closed() and loop.is_running():
+            asyncio.run_coroutine_threadsafe(keeper.aclose(), loop)
+    _clients.clear()
+    # the module-level client (openai.chat.completions…) has read the environment too
+    getattr(openai, "_reset_client", lambda: None)()

@@ -1,0 +1,144 @@
+"""The one place where requests are met on their way out: the `send` of httpx2's two clients, which the SDK uses.
+
+Whoever wants to know what is sent puts a function into `observers`; whoever answers for a host puts a transport into
+`routes`. Both see every request of this process: from any client, any thread, the SDK's own retries included.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Protocol
+
+import httpx2
+
+from .mock_api import MockTransport
+
+
+class Observer(Protocol):
+    """Is told how one request fares. `ended` may come more than once; the first time counts."""
+
+    def headers(self, response: httpx2.Response) -> None: ...
+    def data(self, chunk: bytes) -> None: ...
+    def ended(self, error: BaseException | None = None) -> None: ...
+
+
+# called with each request and the client that sends it
+observers: list[Callable[[httpx2.Request, object], Observer]] = []
+
+# the host of a URL, and what answers for it in place of the network
+routes: dict[str, MockTransport] = {}
+
+
+def install() -> None:
+    """Puts the two functions below in the place of httpx2's own; a second time does nothing."""
+    if httpx2.Client.send is not _send:
+        httpx2.Client.send = _send  # type: ignore[method-assign]
+        httpx2.AsyncClient.send = _asend  # type: ignore[method-assign]
+
+
+_original_send = httpx2.Client.send
+_original_asend = httpx2.AsyncClient.send
+
+
+def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+    transport = routes.get(request.url.host)
+    # what a request says of timeouts came from its own client, and travels with it
+    client = httpx2.Client(transport=transport, trust_env=False) if transport else self
+    if not observers:
+        return _original_send(client, request, stream=stream, **options)
+    watching = _Watching([observe(request, self) for observe in observers])
+    try:
+        # with stream=True, so that headers and body are seen apart; read here where the caller wants it whole
+        response = _original_send(client, request, stream=True, **options)
+    except BaseException as error:
+        watching.ended(error)
+        raise
+    watching.headers(response)
+    response.stream = _WatchedBody(response.stream, watching)
+    if not stream:
+        try:
+            response.read()
+        except BaseException:
+            response.close()
+            raise
+    return response
+
+
+async def _asend(
+    self: httpx2.AsyncClient, request: httpx2.Request, *, stream: bool = False, **options: Any
+) -> httpx2.Response:
+    transport = routes.get(request.url.host)
+    client = httpx2.AsyncClient(transport=transport, trust_env=False) if transport else self
+    if not observers:
+        return await _original_asend(client, request, stream=stream, **options)
+    watching = _Watching([observe(request, self) for observe in observers])
+    try:
+        response = await _original_asend(client, request, stream=True, **options)
+    except BaseException as error:
+        watching.ended(error)
+        raise
+    watching.headers(response)
+    response.stream = _WatchedBody(response.stream, watching)
+    if not stream:
+        try:
+            await response.aread()
+        except BaseException:
+            await response.aclose()
+            raise
+    return response
+
+
+class _Watching:
+    """Tells all observers of one request."""
+
+    def __init__(self, observers: list[Observer]) -> None:
+        self._observers = observers
+
+    def headers(self, response: httpx2.Response) -> None:
+        for observer in self._observers:
+            observer.headers(response)
+
+    def data(self, chunk: bytes) -> None:
+        for observer in self._observers:
+            observer.data(chunk)
+
+    def ended(self, error: BaseException | None = None) -> None:
+        for observer in self._observers:
+            observer.ended(error)
+
+
+class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    def __init__(self, body: Any, watching: _Watching) -> None:
+        self._body = body
+        self._watching = watching
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for chunk in self._body:
+                self._watching.data(chunk)
+                yield chunk
+        except GeneratorExit:  # the reader has heard enough
+            raise
+        except BaseException as error:
+            self._watching.ended(error)
+            raise
+        self._watching.ended()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._body:
+                self._watching.data(chunk)
+                yield chunk
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._watching.ended(error)
+            raise
+        self._watching.ended()
+
+    def close(self) -> None:
+        self._body.close()
+        self._watching.ended()
+
+    async def aclose(self) -> None:
+        # told first: closing may wait, and may be cancelled
+        self._watching.ended()
+        await self._body.aclose()
