@@ -1,0 +1,25 @@
+"""What all tests run in: practice mode, at a small pace, with no way to a real service.
+
+It holds for the kernels of the notebooks too: they inherit the environment.
+"""
+
+import os
+import runpy
+from pathlib import Path
+
+GUARD = Path(__file__).parent / "tests" / "guard"
+
+os.environ.update(
+    WORKBOOK_MODE="practice",
+    WORKBOOK_PACE="0.05",
+    # whatever key is set on this machine, the tests never see it; this one must show up nowhere
+    OPENAI_API_KEY="canary-key-of-the-tests",
+    # nobody listens there: a request that does not stay on the loopback interface fails
+    HTTP_PROXY="http://127.0.0.1:9",
+    HTTPS_PROXY="http://127.0.0.1:9",
+    PYTHONPATH=os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH")])),
+)
+for name in ("OPENAI_BASE_URL", "OPENAI_ADMIN_KEY", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+    os.environ.pop(name, None)
+
+runpy.run_path(str(GUARD / "sitecustomize.py"))

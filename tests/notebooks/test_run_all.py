@@ -1,0 +1,210 @@
+"""Every notebook under Run All as JupyterLab does it, and the lesson's kind of code in a practice kernel."""
+
+from pathlib import Path
+
+import pytest
+
+from notebooks.kernel import Cell, failures, kernel, read_cells, run_all
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted(
+    path for folder in ("notebooks", "exercises", "solutions") for path in (ROOT / folder).glob("*.ipynb")
+)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_run_all(path: Path) -> None:
+    cells = read_cells(path)
+    with kernel(path.parent) as client:
+        run_all(client, cells)
+    assert not failures(cells)
+    shown = "".join(cell.text for cell in cells)
+    assert "canary" not in shown, "the key of the environment was shown"
+
+
+def test_a_cell_that_never_answers_is_noticed(tmp_path: Path) -> None:
+    cells = [Cell("1 + 1"), Cell("import asyncio; await asyncio.Event().wait()"), Cell("2 + 2")]
+    with kernel(tmp_path) as client:
+        run_all(client, cells, seconds=3)
+    assert [cell.status for cell in cells] == ["ok", "unanswered", "unanswered"]
+    assert len(failures(cells)) == 2
+
+
+def test_a_cell_that_fails_is_noticed(tmp_path: Path) -> None:
+    cells = [Cell("1 / 0", may_fail=True), Cell("int('x')"), Cell("2 + 2")]
+    with kernel(tmp_path) as client:
+        run_all(client, cells)
+    assert [cell.status for cell in cells] == ["error", "error", "aborted"]
+    assert failures(cells)[0].startswith("cell 2 (\"int('x')\"): error ValueError")
+
+
+SETUP = """
+from helpers import connect
+connect()
+import nest_asyncio2 as nest_asyncio
+nest_asyncio.apply()
+"""
+
+# code as it stands in tutorials: a client in each function, a key in the source, asyncio.run at the end
+SCRIPTS = [
+    """
+import asyncio
+from openai import AsyncOpenAI
+
+async def tell(topic):
+    client = AsyncOpenAI(api_key="your-key")
+    reply = await client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": topic}])
+    return reply.choices[0].message.content
+
+async def main():
+    print("one:", await tell("What is Python?"))
+
+asyncio.run(main())
+""",
+    """
+import time
+
+async def timed(client, model, topic):
+    begin = time.time()
+    reply = await client.chat.completions.create(model=model, messages=[{"role": "user", "content": topic}])
+    return {"model": model, "tokens": reply.usage.total_tokens, "time": time.time() - begin}
+
+async def main():
+    client = AsyncOpenAI(api_key="your-key")
+    rows = await asyncio.gather(*[timed(client, model, "What is Go?") for model in ["gpt-4o-mini", "gpt-4o"]])
+    print("two:", [row["model"] for row in rows])
+
+asyncio.run(main())
+""",
+    """
+from openai import OpenAI
+
+topics = ["What is Python?", "What is Go?", "What is Rust?"]
+
+def one_by_one():
+    client = OpenAI(api_key="your-key")
+    replies = []
+    for t in topics:
+        reply = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": t}])
+        replies.append(reply.choices[0].message.content)
+    return replies
+
+async def at_once():
+    client = AsyncOpenAI(api_key="your-key")
+    async def tell(t):
+        reply = await client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": t}])
+        return reply.choices[0].message.content
+    return await asyncio.gather(*[tell(t) for t in topics])
+
+print("three:", len(one_by_one()), len(asyncio.run(at_once())))
+""",
+    """
+async def careful(client, topic):
+    try:
+        reply = await client.chat.completions.create(model="gpt-99", messages=[{"role": "user", "content": topic}])
+        return {"success": True, "answer": reply.choices[0].message.content}
+    except Exception as problem:
+        return {"success": False, "error": str(problem)}
+
+async def main():
+    client = AsyncOpenAI(api_key="your-key")
+    print("four:", await asyncio.gather(*[careful(client, t) for t in topics]))
+
+asyncio.run(main())
+""",
+    """
+async def stream():
+    client = AsyncOpenAI(api_key="your-key")
+    pieces = await client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": "What is Go?"}], stream=True)
+    print("five:", len([piece async for piece in pieces]) > 5)
+
+asyncio.run(stream())
+await stream()
+""",
+]
+
+
+def test_code_of_the_lessons_shape_runs_unchanged(tmp_path: Path) -> None:
+    cells = [Cell(SETUP), *map(Cell, SCRIPTS)]
+    with kernel(tmp_path) as client:
+        run_all(client, cells)
+    assert not failures(cells)
+    one, two, three, four, five = (cell.text for cell in cells[1:])
+    assert one.startswith("one: Python is")
+    assert two == "two: ['gpt-4o-mini', 'gpt-4o']\n"
+    assert three == "three: 3 3\n"
+    assert four.count("'success': False") == 3 and "gpt-99" in four
+    assert five == "five: True\n" * 2
+
+
+def test_nest_asyncio_applied_with_calls_in_flight(tmp_path: Path) -> None:
+    cells = [
+        Cell("from helpers import ask_ai, connect, watch; connect(); import asyncio"),
+        Cell("calls = [asyncio.ensure_future(ask_ai(q)) for q in ('What is Go?', 'What is Rust?', 'What is Java?')]"),
+        Cell("import nest_asyncio2; nest_asyncio2.apply()"),
+        Cell("asyncio.run(ask_ai('What is Python?'))"),
+        Cell("print(len([text for text in await asyncio.gather(*calls) if text]))"),
+    ]
+    with kernel(tmp_path) as client:
+        run_all(client, cells)
+    assert not failures(cells)
+    assert cells[-1].text == "3\n"
+
+
+def test_two_kernels_and_a_restart(tmp_path: Path) -> None:
+    ask = "from helpers import ask_ai, connect; connect(); print(await ask_ai('What is Python?'))"
+    with kernel(tmp_path) as first, kernel(tmp_path) as second:
+        for client in (first, second):
+            cells = [Cell(ask)]
+            run_all(client, cells)
+            assert not failures(cells)
+    with kernel(tmp_path) as again:
+        cells = [Cell(ask)]
+        run_all(again, cells)
+        assert not failures(cells)
+
+
+STUCK = """
+import threading
+import time
+from helpers import faults
+from helpers.session import _session
+
+def tell():
+    while not _session.api.served:
+        time.sleep(0.01)
+    print("in flight", flush=True)
+
+with faults(hanging="stuck"):
+    _session.api.served.clear()
+    threading.Thread(target=tell).start()
+    {call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("ask(OpenAI())", "KeyboardInterrupt"),
+        ("await ask(AsyncOpenAI())", "CancelledError"),
+    ],
+)
+def test_an_interrupt_stops_a_call_and_leaves_practice_mode_working(tmp_path: Path, call: str, error: str) -> None:
+    stuck = Cell(STUCK.format(call=call), may_fail=True)
+    cells = [
+        Cell("from helpers import ask_ai, connect; from openai import AsyncOpenAI, OpenAI; connect()"),
+        Cell(
+            "def ask(client):\n"
+            "    messages = [{'role': 'user', 'content': 'stuck'}]\n"
+            "    return client.chat.completions.create(model='gpt-6-luna', messages=messages)"
+        ),
+        stuck,
+        Cell("print(await ask_ai('What is Python?'))"),
+    ]
+    with kernel(tmp_path) as client:
+        run_all(client, cells, on_text=lambda cell: client.interrupt() if cell is stuck else None)
+    assert not failures(cells)
+    assert stuck.errors[0].startswith(error)
+    assert cells[-1].text.startswith("Python is")

@@ -1,0 +1,58 @@
+"""Fixtures: a fresh session, and clients of a mock API in this process."""
+
+import os
+from collections.abc import Iterator
+
+import httpx2
+import openai._base_client
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from helpers import session
+from helpers.mock_api import MockAPI, MockTransport
+
+PACE = 0.01
+
+
+@pytest.fixture(autouse=True)
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's own pause before a retry, which no pace scales."""
+    monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
+
+
+@pytest.fixture
+def fresh_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[session._Session]:
+    """A process in which nobody has connected yet; its environment is put back afterwards."""
+    before = dict(os.environ)
+    monkeypatch.setattr(session, "_session", session._Session())
+    monkeypatch.setattr(session.wire, "routes", {})
+    yield session._session
+    session._forget_clients()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def connected(fresh_session: session._Session, capsys: pytest.CaptureFixture[str]) -> MockAPI:
+    """Practice mode; gives the mock API that answers."""
+    session.connect()
+    capsys.readouterr()
+    assert fresh_session.api is not None
+    return fresh_session.api
+
+
+@pytest.fixture
+def api() -> MockAPI:
+    return MockAPI(pace=PACE)
+
+
+def sync_client(api: MockAPI, **options: object) -> OpenAI:
+    return OpenAI(api_key="any", http_client=httpx2.Client(transport=MockTransport(api)), **options)  # type: ignore[arg-type]
+
+
+def async_client(api: MockAPI, **options: object) -> AsyncOpenAI:
+    return AsyncOpenAI(
+        api_key="any",
+        http_client=httpx2.AsyncClient(transport=MockTransport(api)),
+        **options,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,234 @@
+"""The helpers' calls: what they return, what they say when something is wrong."""
+
+import asyncio
+from typing import Any
+
+import openai
+import pandas as pd
+import pytest
+from openai import AsyncOpenAI
+
+import helpers
+from helpers import (
+    Answer,
+    BadInput,
+    CallFailed,
+    ask_ai,
+    ask_model,
+    async_multiple_calls,
+    compare_models,
+    faults,
+    process_questions_batch,
+    safe_api_call,
+    sync_multiple_calls,
+    watch,
+)
+from helpers.mock_api import MockAPI
+from helpers.mock_api.answers import find_answer
+
+QUESTIONS = ["What is Python?", "What is Go?", "What is Rust?"]
+
+
+@pytest.fixture(autouse=True)
+def practice(connected: MockAPI) -> MockAPI:
+    return connected
+
+
+def run(coroutine: Any) -> Any:
+    return asyncio.run(coroutine)
+
+
+def with_client(make: Any, **options: Any) -> Any:
+    """Runs `make(client)` on a loop of its own."""
+
+    async def main() -> Any:
+        async with AsyncOpenAI(**options) as client:
+            return await make(client)
+
+    return asyncio.run(main())
+
+
+def test_ask_ai_gives_the_text() -> None:
+    assert run(ask_ai("What is Python?")) == find_answer("What is Python?", "small")
+
+
+def test_ask_model_gives_a_timed_answer() -> None:
+    with watch() as trace:
+        answer = with_client(lambda client: ask_model(client, "gpt-6.1-sol", "What is Go?"))
+    (call,) = trace.calls
+    assert answer.answer == find_answer("What is Go?", "large")
+    assert (answer.question, answer.model, answer.attempts, answer.success) == ("What is Go?", "gpt-6.1-sol", 1, True)
+    assert answer.tokens == answer.prompt_tokens + answer.completion_tokens == trace.tokens
+    assert answer.cost == pytest.approx(trace.cost)
+    assert call.seconds is not None and answer.time >= call.seconds
+    assert (answer.error, answer.error_type, answer.queued) == (None, None, 0)
+
+
+def test_an_answer_reads_like_a_dict_and_becomes_a_table() -> None:
+    answers = run(compare_models("What is Python?"))
+    assert answers[0]["model"] == answers[0].model
+    with pytest.raises(KeyError):
+        answers[0]["colour"]
+    table = pd.DataFrame(answers)
+    assert list(table["model"]) == list(helpers.COMPARE_MODELS)
+    assert table["cost"].notna().all()
+    with pytest.raises(AttributeError):
+        answers[0].model = "another"
+
+
+def test_compare_models_asks_all_at_once_and_keeps_the_order() -> None:
+    with watch() as trace:
+        answers = run(compare_models("What is Go?", ["gpt-6.1-sol", "gpt-99", "gpt-6-luna"]))
+    assert trace.max_in_flight == 3
+    assert [(answer.model, answer.success) for answer in answers] == [
+        ("gpt-6.1-sol", True), ("gpt-99", False), ("gpt-6-luna", True),
+    ]  # fmt: skip
+    assert "no such model" in answers[1].error
+
+
+def test_the_same_work_both_ways() -> None:
+    with watch() as one_by_one:
+        first = sync_multiple_calls(QUESTIONS)
+    with watch() as at_once:
+        second = run(async_multiple_calls(QUESTIONS))
+    assert (one_by_one.max_in_flight, at_once.max_in_flight) == (1, 3)
+    for answers in (first, second):
+        assert [(answer.question, answer.answer) for answer in answers] == [
+            (question, find_answer(question, "small")) for question in QUESTIONS
+        ]
+
+
+def test_a_batch_keeps_its_order_and_its_limit() -> None:
+    questions = [f"question {number}" for number in range(20)]
+    with faults(server_error=["question 3"]), watch() as trace:
+        answers = run(process_questions_batch(questions, max_concurrency=4))
+    assert trace.max_in_flight <= 4
+    assert [answer.question for answer in answers] == questions
+    assert [answer.question for answer in answers if not answer.success] == ["question 3"]
+    assert answers[3].attempts == 3
+
+
+def test_a_failed_call_says_why_and_keeps_the_cause() -> None:
+    with faults(no_quota=True), pytest.raises(CallFailed, match="no credit left") as caught:
+        with_client(lambda client: ask_model(client, "gpt-6-luna", "What is Go?"), max_retries=1)
+    assert isinstance(caught.value.__cause__, openai.RateLimitError)
+    assert caught.value.attempts == 2
+    assert caught.value.time > 0
+
+
+FAILURES = [
+    ({"server_error": 1}, {}, "InternalServerError", "problem of its own (500)", 3),
+    ({"rate_limited": 1}, {}, "RateLimitError", "fewer calls in flight", 3),
+    ({"no_quota": True}, {}, "RateLimitError", "waiting will not help", 3),
+    ({"expired_key": True}, {}, "AuthenticationError", "did not accept the API key", 1),
+    ({"dropped": 1}, {"max_retries": 0}, "APIConnectionError", "broke off", 1),
+    ({"hanging": 1}, {"max_retries": 1, "timeout": 0.2}, "APITimeoutError", "within the time allowed", 2),
+]
+
+
+@pytest.mark.parametrize(("settings", "options", "error_type", "says", "attempts"), FAILURES)
+def test_a_safe_call_gives_an_answer_whatever_happens(
+    settings: dict[str, Any], options: dict[str, Any], error_type: str, says: str, attempts: int
+) -> None:
+    with faults(**settings), watch() as trace:
+        answer = with_client(lambda client: safe_api_call(client, "What is Go?"), **options)
+    assert not answer.success
+    assert (answer.error_type, answer.attempts) == (error_type, attempts)
+    assert trace.requests == attempts
+    assert says in answer.error
+    assert answer.answer is None and answer.time > 0
+
+
+def test_a_safe_call_to_nobody() -> None:
+    answer = with_client(
+        lambda client: safe_api_call(client, "What is Go?"), base_url="http://127.0.0.1:9/v1", max_retries=0
+    )
+    assert "cannot be reached" in answer.error
+
+
+def test_a_cancelled_safe_call_is_cancelled() -> None:
+    async def main() -> None:
+        async with AsyncOpenAI() as client, asyncio.timeout(0.2):
+            await safe_api_call(client, "What is Go?")
+
+    with faults(hanging=1), pytest.raises(TimeoutError):
+        asyncio.run(main())
+
+
+BAD_QUESTIONS = [
+    ("", "The question is empty."),
+    ("   \n", "The question is empty."),
+    (5, "this is an int: 5"),
+    (None, "this is a NoneType"),
+    (["What is Go?"], "this is a list"),
+    ("half \ud800", "half a character (at position 5)"),
+]
+
+
+@pytest.mark.parametrize(("question", "says"), BAD_QUESTIONS)
+def test_what_cannot_be_a_question_is_said_before_anything_is_sent(question: Any, says: str) -> None:
+    with watch() as trace:
+        for call in (
+            lambda: run(ask_ai(question)),
+            lambda: run(compare_models(question)),
+            lambda: sync_multiple_calls([question]),
+            lambda: run(async_multiple_calls(["What is Go?", question])),
+        ):
+            with pytest.raises(BadInput) as caught:
+                call()
+            assert says in str(caught.value)
+        answers = run(process_questions_batch(["What is Go?", question]))
+        assert [answer.success for answer in answers] == [True, False]
+        assert says in answers[1].error
+    assert trace.requests == 1, "the good question of the batch"
+
+
+def test_a_megabyte_of_text() -> None:
+    with pytest.raises(CallFailed, match="too long for this model"):
+        run(ask_ai("word " * 200_000))
+
+
+def test_an_unknown_model() -> None:
+    with pytest.raises(CallFailed, match=r"no such model.*gpt-6-luna"):
+        run(ask_ai("What is Go?", model="gpt-99"))
+    with pytest.raises(BadInput, match="A model is named by a text"):
+        run(ask_ai("What is Go?", model=None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: run(process_questions_batch([])), "There are no questions"),
+        (lambda: run(process_questions_batch("What is Go?")), "Put it in brackets: ['What is Go?']"),
+        (lambda: run(process_questions_batch(5)), "`questions` is an int"),
+        (lambda: run(process_questions_batch(QUESTIONS, max_concurrency=0)), "lets no call through"),
+        (lambda: run(process_questions_batch(QUESTIONS, max_concurrency=2.5)), "lets no call through"),
+        (lambda: sync_multiple_calls([]), "There are no questions"),
+        (lambda: run(async_multiple_calls("What is Go?")), "a list belongs here"),
+        (lambda: run(compare_models("What is Go?", [])), "There are no model names"),
+        (lambda: run(compare_models("What is Go?", "gpt-4o")), "Put it in brackets: ['gpt-4o']"),
+    ],
+)
+def test_wrong_input_gets_two_sentences(call: Any, says: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        call()
+    assert says in str(caught.value)
+    assert caught.value.happened and caught.value.what_to_do
+
+
+def test_the_shared_client_is_one_for_each_loop_and_closed_with_it() -> None:
+    async def main() -> tuple[AsyncOpenAI, AsyncOpenAI]:
+        await asyncio.gather(ask_ai("What is Go?"), ask_ai("What is Rust?"))
+        return await helpers.shared_client(), await helpers.shared_client()
+
+    first, again = asyncio.run(main())
+    other, _ = asyncio.run(main())
+    assert first is again and first is not other
+    assert first.is_closed() and other.is_closed()
+
+
+def test_answers_of_an_endpoint_that_says_little() -> None:
+    """An unknown model has no price; without usage there are no tokens, and no cost."""
+    assert Answer(question="a", model="b").cost is None
+    assert helpers.catalog.cost("somebody-elses-model", 1, 1) is None
+    assert helpers.catalog.cost("gpt-6-luna", None, None) is None

@@ -1,0 +1,155 @@
+"""Two doors, one API: the server and the in-process transport are held against each other, case by case."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import httpx2
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from helpers.mock_api import Faults, MockAPI, MockTransport
+from helpers.mock_api.server import Server
+
+PACE = 0.01
+ASK: dict[str, Any] = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is Go?"}]}
+
+
+class Case(NamedTuple):
+    name: str
+    send: Callable[[Any], Any]  # given a client, makes the call
+    faults: Faults = Faults()
+    key: str = "any"
+    stream: bool = False
+
+
+def chat(**options: Any) -> Callable[[Any], Any]:
+    return lambda client: client.chat.completions.create(**{**ASK, **options})
+
+
+CASES = [
+    Case("answer", chat()),
+    Case("stream", chat(stream=True, stream_options={"include_usage": True}), stream=True),
+    Case("models", lambda client: client.get("/models", cast_to=object)),
+    Case("one model", lambda client: client.models.retrieve("gpt-4o")),
+    Case("no such model", lambda client: client.models.retrieve("gpt-99")),
+    Case("model not found", chat(model="gpt-99")),
+    Case("no messages", chat(messages=[])),
+    Case("too long", chat(messages=[{"role": "user", "content": "word " * 200_000}])),
+    Case("unknown path", lambda client: client.post("/images", cast_to=object, body={})),
+    Case("no key", lambda client: client.chat.completions.create(**ASK, extra_headers={"Authorization": ""})),
+    Case("expired key", chat(), Faults(expired_key=True)),
+    Case("no quota", chat(), Faults(no_quota=True)),
+    Case("429, then an answer", chat(), Faults(rate_limited={"What is Go?": 1})),
+    Case("429 without retry-after", chat(), Faults(rate_limited={"What is Go?": 2}, retry_after=None)),
+    Case("429 for ever", chat(), Faults(rate_limited=1)),
+    Case("500, then an answer", chat(), Faults(server_error={"What is Go?": 1})),
+    Case("500 for ever", chat(), Faults(server_error=1)),
+    Case("dropped, then an answer", chat(), Faults(dropped={"What is Go?": 2})),
+    Case("dropped for ever", chat(), Faults(dropped=1)),
+    Case("hanging, then an answer", chat(), Faults(hanging={"What is Go?": 1})),
+    Case("hanging for ever", chat(), Faults(hanging=1)),
+    Case("stream dropped halfway", chat(stream=True), Faults(dropped=1), stream=True),
+    Case("stream hanging halfway", chat(stream=True), Faults(hanging=1), stream=True),
+    Case("stream refused", chat(stream=True), Faults(rate_limited=1), stream=True),
+]
+
+
+@pytest.fixture(autouse=True)
+def past_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' proxy leads nowhere; in practice mode `connect` keeps it off the loopback interface."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+class Result(NamedTuple):
+    outcome: str  # the class of the error, or what came
+    status: int | None
+    code: str | None
+    served: list[tuple[str, int, str]]  # one line for each attempt
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server(MockAPI(pace=PACE))
+    yield server
+    server.stop()
+
+
+def run_sync(case: Case, client: OpenAI) -> object:
+    with client:
+        got = case.send(client)
+        return list(got) if case.stream else got
+
+
+async def run_async(case: Case, client: AsyncOpenAI) -> object:
+    async with client:
+        got = await case.send(client)
+        return [chunk async for chunk in got] if case.stream else got
+
+
+def result(case: Case, api: MockAPI, run: Callable[[], object]) -> Result:
+    api.reset(seed=0, faults=case.faults)
+    api.served.clear()
+    outcome, status, code = "", None, None
+    try:
+        got = run()
+        outcome = repr(got)
+    except openai.APIError as error:
+        outcome, status, code = type(error).__name__, getattr(error, "status_code", None), error.code
+    return Result(outcome, status, code, [(line.question, line.nth, line.outcome) for line in api.served])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_both_doors_lead_to_the_same_api(case: Case, server: Server) -> None:
+    api = server.api
+    transport = MockTransport(api)
+    options: dict[str, Any] = {"api_key": case.key, "base_url": server.url, "timeout": 0.4}
+    results = {
+        "server, sync": result(case, api, lambda: run_sync(case, OpenAI(**options))),
+        "server, async": result(case, api, lambda: asyncio.run(run_async(case, AsyncOpenAI(**options)))),
+        "transport, sync": result(
+            case, api, lambda: run_sync(case, OpenAI(**options, http_client=httpx2.Client(transport=transport)))
+        ),
+        "transport, async": result(
+            case,
+            api,
+            lambda: asyncio.run(
+                run_async(case, AsyncOpenAI(**options, http_client=httpx2.AsyncClient(transport=transport)))
+            ),
+        ),
+    }
+    expected = results["server, sync"]
+    for door, got in results.items():
+        assert got == expected, door
+
+
+async def until(true: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+def test_a_client_that_hangs_up_ends_its_request_on_the_server(server: Server) -> None:
+    """After 50 calls that were given up, the server is as quick to answer as before, and holds none of them."""
+
+    def handlers() -> list[object]:
+        return [task for task in asyncio.all_tasks(server._loop) if "start" in str(task.get_coro())]
+
+    async def give_up() -> None:
+        async with AsyncOpenAI(api_key="any", base_url=server.url, max_retries=0) as client:
+            calls = [asyncio.ensure_future(client.chat.completions.create(**ASK)) for _ in range(50)]
+            await until(lambda: len(server.api.served) == 50)
+            for call in calls:
+                call.cancel()
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert all(isinstance(each, asyncio.CancelledError) for each in results)
+
+    server.api.reset(faults=Faults(hanging=1))
+    server.api.served.clear()
+    asyncio.run(give_up())
+    asyncio.run(until(lambda: not handlers()))
+
+
+def test_the_server_listens_on_the_loopback_interface_only(server: Server) -> None:
+    assert server.url.startswith("http://127.0.0.1:")

@@ -1,0 +1,258 @@
+"""`connect()`: practice mode for unmodified code, whatever the environment; live mode only when it is asked for."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+import helpers
+from helpers import BadInput, WorkbookError, ask_ai, connect, faults, session, watch
+from helpers.mock_api import MockAPI
+
+ASK: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "What is Python?"}]}
+CANARY = "canary-key-of-the-tests"
+
+
+def answers() -> None:
+    """Unmodified code, sync and async, with and without a key of its own."""
+    for options in ({}, {"api_key": "your-key"}):
+        with OpenAI(**options) as client:
+            assert client.chat.completions.create(**ASK).choices[0].message.content
+
+        async def main(options: dict[str, str] = options) -> None:
+            async with AsyncOpenAI(**options) as client:
+                assert (await client.chat.completions.create(**ASK)).choices[0].message.content
+
+        asyncio.run(main())
+    assert asyncio.run(ask_ai("What is Python?"))
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_connect_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+    connect()
+    assert capsys.readouterr().out == (
+        "Practice mode: a mock API on this computer answers. No key, no cost, no network needed.\n"
+    )
+    answers()
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_without_connect_nothing_is_sent() -> None:
+    for call in (lambda: asyncio.run(ask_ai("Hi")), lambda: helpers.sync_multiple_calls(["Hi"])):
+        with watch() as trace, pytest.raises(WorkbookError, match=r"Run the cell with connect\(\) first"):
+            call()
+        assert trace.requests == 0
+
+
+PROXIES: list[dict[str, str]] = [
+    {"HTTP_PROXY": "http://127.0.0.1:9"},
+    {"http_proxy": "http://127.0.0.1:9", "no_proxy": "example.org"},
+    {"ALL_PROXY": "socks5://127.0.0.1:9"},
+    {"all_proxy": "socks5h://127.0.0.1:9", "NO_PROXY": "example.org"},
+    {"HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"},
+]
+
+
+@pytest.mark.parametrize("proxies", PROXIES, ids=lambda proxies: " ".join(proxies))
+def test_a_proxy_does_not_disturb_practice_mode_and_is_there_again_in_live_mode(
+    fresh_session: object, proxies: dict[str, str]
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "no_proxy"):
+        os.environ.pop(name, None)
+    os.environ.update(proxies)
+    before = dict(os.environ)
+    connect()
+    answers()
+    del os.environ["WORKBOOK_MODE"]
+    connect(live=True)
+    os.environ["WORKBOOK_MODE"] = before["WORKBOOK_MODE"]
+    assert dict(os.environ) == before
+
+
+def test_a_key_of_ones_own_is_not_sent_not_shown_and_not_lost(
+    fresh_session: session._Session, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.environ.update(OPENAI_API_KEY=CANARY, OPENAI_ORG_ID="org-canary", OPENAI_BASE_URL="https://canary.invalid/v1")
+    seen: list[dict[str, str]] = []
+    handle = MockAPI.handle
+
+    def spy(self: MockAPI, method: str, path: str, headers: Any, body: bytes) -> Any:
+        seen.append(dict(headers))
+        return handle(self, method, path, headers, body)
+
+    monkeypatch.setattr(MockAPI, "handle", spy)
+    connect()
+    connect()
+    answers()
+    with faults(expired_key=True), OpenAI() as client, pytest.raises(openai.AuthenticationError) as caught:
+        client.chat.completions.create(**ASK)
+    assert len(seen) > 4
+    out, err = capsys.readouterr()
+    assert "canary" not in f"{seen}{out}{err}{caught.value}{dict(os.environ)}"
+    del os.environ["WORKBOOK_MODE"]
+    connect(live=True)
+    assert os.environ["OPENAI_API_KEY"] == CANARY
+    assert os.environ["OPENAI_ORG_ID"] == "org-canary"
+    assert "https://canary.invalid/v1" in capsys.readouterr().out
+    assert CANARY not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_a_key_that_is_set_during_practice_is_kept_for_live_mode() -> None:
+    del os.environ["OPENAI_API_KEY"]
+    connect()
+    os.environ["OPENAI_API_KEY"] = CANARY
+    connect()
+    assert os.environ["OPENAI_API_KEY"] == session.PRACTICE_KEY
+    del os.environ["WORKBOOK_MODE"]
+    connect(live=True)
+    assert os.environ["OPENAI_API_KEY"] == CANARY
+
+
+def test_live_mode_can_be_forbidden(fresh_session: session._Session) -> None:
+    connect()
+    with pytest.raises(WorkbookError, match="switched off here"):
+        connect(live=True)
+    assert fresh_session.mode == "practice"
+    answers()
+
+
+def test_live_mode_without_a_key_says_what_to_do(fresh_session: session._Session) -> None:
+    del os.environ["OPENAI_API_KEY"], os.environ["WORKBOOK_MODE"]
+    connect()
+    with pytest.raises(WorkbookError, match="OPENAI_API_KEY is not set"):
+        connect(live=True)
+    assert fresh_session.mode == "practice"
+    answers()
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_from_live_mode_back_to_practice(capsys: pytest.CaptureFixture[str]) -> None:
+    del os.environ["WORKBOOK_MODE"]
+    connect(live=True)
+    assert "Live mode" in capsys.readouterr().out
+    with pytest.raises(WorkbookError, match="Only the mock API fails on request"), faults(dropped=1):
+        pass
+    connect()
+    answers()
+
+
+@pytest.mark.usefixtures("fresh_session")
+@pytest.mark.parametrize("pace", ["fast", "0", "-1", "nan", "", "1e9"])
+def test_a_pace_that_is_none(pace: str) -> None:
+    os.environ["WORKBOOK_PACE"] = pace
+    with pytest.raises(BadInput, match="WORKBOOK_PACE is"):
+        connect()
+
+
+@pytest.mark.parametrize("error", [OSError("no sockets here"), ImportError("no aiohttp here")])
+def test_where_no_socket_can_be_had_the_mock_api_answers_inside_the_process(
+    fresh_session: session._Session, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    import helpers.mock_api.server
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(helpers.mock_api.server, "Server", refuse)
+    connect()
+    assert session.IN_PROCESS in fresh_session.url
+    with watch() as trace:
+        answers()
+    assert trace.requests == 5
+    assert all(call.outcome == "ok" for call in trace.calls)
+    with faults(hanging=1), OpenAI(timeout=0.05, max_retries=0) as client, pytest.raises(openai.APITimeoutError):
+        client.chat.completions.create(**ASK)
+
+
+def test_faults_end_with_their_block_and_repeat(connected: MockAPI) -> None:
+    def run() -> list[str]:
+        connected.served.clear()
+        with faults(rate_limited=0.5), OpenAI(max_retries=0) as client:
+            for _ in range(8):
+                with suppress(openai.RateLimitError):
+                    client.chat.completions.create(**ASK)
+        return [line.outcome for line in connected.served]
+
+    first = run()
+    assert set(first) == {"200", "429"}
+    assert run() == first
+    answers()
+    with faults(server_error=1):
+        with faults(dropped={"What is Go?": 1}), OpenAI(max_retries=0) as client:
+            assert client.chat.completions.create(**ASK)
+        with OpenAI(max_retries=0) as client, pytest.raises(openai.InternalServerError):
+            client.chat.completions.create(**ASK)
+
+
+def test_faults_need_practice_mode_and_known_names(fresh_session: session._Session) -> None:
+    with pytest.raises(WorkbookError, match=r"Run connect\(\) first"), faults(dropped=1):
+        pass
+    connect()
+    with pytest.raises(BadInput, match="does not know 'droped'"), faults(droped=1):
+        pass
+
+
+def test_connect_again_starts_the_draws_anew(connected: MockAPI) -> None:
+    def times() -> list[int]:
+        connected.served.clear()
+        with OpenAI() as client:
+            client.chat.completions.create(**ASK)
+            client.chat.completions.create(**ASK)
+        return [line.nth for line in connected.served]
+
+    assert times() == [1, 2]
+    assert times() == [3, 4]
+    url = os.environ["OPENAI_BASE_URL"]
+    connect()
+    assert times() == [1, 2]
+    assert os.environ["OPENAI_BASE_URL"] == url, "the same server"
+
+
+@pytest.mark.usefixtures("connected")
+def test_the_module_level_client_follows_the_mode() -> None:
+    assert openai.chat.completions.create(**ASK).choices
+    del os.environ["WORKBOOK_MODE"]
+    connect(live=True)
+    assert openai._load_client().base_url.host == "api.openai.com"  # type: ignore[attr-defined]
+    connect()
+    assert openai.chat.completions.create(**ASK).choices
+    openai._reset_client()  # type: ignore[attr-defined]
+
+
+LEAVING = """
+import asyncio, sys
+from helpers import ask_ai, connect
+connect()
+asyncio.run(ask_ai("What is Python?"))
+loop = asyncio.new_event_loop()
+loop.run_until_complete(ask_ai("What is Go?"))   # a loop that nobody closes, as in a notebook
+"""
+
+
+def test_leaving_the_process_leaves_nothing_behind() -> None:
+    """No message, no thread that holds it up, no file."""
+    done = subprocess.run([sys.executable, "-c", LEAVING], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+LIGHT = """
+import sys
+import openai
+before = set(sys.modules)
+import helpers
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(sorted(new & {"pandas", "ipywidgets", "matplotlib", "IPython", "nest_asyncio2", "jupyterlab"}))
+print([name for name in sys.modules if name in ("helpers.mock_api.server", "aiohttp.web")])
+"""
+
+
+def test_importing_the_helpers_loads_nothing_that_is_not_needed_yet() -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n[]\n", done.stderr
