@@ -213,7 +213,7 @@ def text(panels: Sequence[Panel]) -> str:
     lines, seen = [], ""
     for panel in panels:
         facts = _facts(panel)
-        lines.append(" · ".join([_clean(panel.title, 80), *facts[:2], *facts[3:]]))
+        lines.append(" · ".join(filter(None, [_clean(panel.title, 80), *facts[:2], *facts[3:]])))
         shown = [(_took(row, panel.end), _outcome(row), row) for row in panel.rows[:40]]
         for number, (took, outcome, row) in enumerate(shown, 1):
             strip = _strip(row, panel.end, per_second)
@@ -413,10 +413,11 @@ def svg(panels: Sequence[Panel]) -> str:
     """
     scale, body, heights, y = _scale(panels), "", [], float(_MARGIN)
     for panel in panels:
-        title = _fit(_clean(panel.title, 120), _WIDTH - 2 * _MARGIN, 17.5)
-        body += _text(_MARGIN, y + 12, title, f' font-size="16" font-weight="600" fill="{_DARK}"')
-        body += _text(_MARGIN, y + 32, " · ".join(_facts(panel)), ' font-size="13"')
-        y += 48 if panel.rows else 34
+        if title := _fit(_clean(panel.title, 120), _WIDTH - 2 * _MARGIN, 17.5):
+            body += _text(_MARGIN, y + 12, title, f' font-size="16" font-weight="600" fill="{_DARK}"')
+            y += 20
+        body += _text(_MARGIN, y + 12, " · ".join(_facts(panel)), ' font-size="13"')
+        y += 28 if panel.rows else 14
         if panel.rows:
             body += _rows(panel, y, scale)
             rows = min(_PITCH * len(panel.rows), _TALL) + 12
@@ -444,7 +445,7 @@ def alt(panels: Sequence[Panel]) -> str:
     >>> alt([Panel("One call", (Row("Hello", (Bar(0.0, 0.4, 0.5, "ok"),)),), end=0.5)])
     'Timeline of API calls. One call: 1 call, 0.50 s, at most 1 in flight.'
     """
-    said = [f"{_clean(panel.title, 80)}: {', '.join(_facts(panel))}" for panel in panels]
+    said = [": ".join(filter(None, (_clean(p.title, 80), ", ".join(_facts(p))))) for p in panels]
     return f"Timeline of API calls. {'; '.join(said) or 'Nothing recorded'}."
 
 
