@@ -190,7 +190,7 @@ def _strip(row: Row, end: float, per_second: float) -> str:
             cells[stop - 1] = _KEY[what][0]
             continue
         # A pause begins where the bar before it ended, lest it hide that bar's last column.
-        begin = stop if what == "pause" else min(max(0, int(start * per_second)), 39)
+        begin = stop if what == "pause" else min(max(0, round(start * per_second)), 39)
         stop = min(max(begin + (what != "pause"), round(until * per_second)), 40)
         cells[begin:stop] = _KEY[what][0] * (stop - begin)
     return "".join(cells)
@@ -260,7 +260,7 @@ class _Scale(NamedTuple):
 
 
 def _n(value: float) -> str:
-    return f"{round(value, 2):g}"
+    return f"{round(value, 1):g}"
 
 
 def _px(line: str, size: float = 12) -> float:
@@ -337,7 +337,7 @@ def _rows(panel: Panel, top: float, scale: _Scale) -> str:
     """A row for each call; many calls get thin rows without words, in the order they were sent."""
     rows, count = panel.rows, len(panel.rows)
     pitch = min(_PITCH, _TALL / count)
-    thick = 0.6 * pitch if pitch > 3 else pitch + 0.25  # without gaps rows overlap a bit, lest hairlines show
+    thick = 0.6 * pitch if pitch > 3 else pitch + 0.4  # without gaps rows overlap a bit, lest hairlines show
     radius = min(3.5, max(2.0, 0.4 * thick))
     words = ""
     if count > _WORDY:

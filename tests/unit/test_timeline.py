@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -40,10 +41,8 @@ def ok(sent: float, done: float, label: str = "a call", arriving: float = 0.25) 
 
 def waves(count: int, slots: int) -> Panel:
     """Calls of one second, so many at a time, all put in the queue at zero."""
-    rows = tuple(
-        call(f"call {i}", Bar(i // slots, i // slots + 0.75, i // slots + 1, "ok"), queued=0.0)
-        for i in range(count)
-    )
+    bars = [Bar(i // slots, i // slots + 0.75, i // slots + 1, "ok") for i in range(count)]
+    rows = tuple(call(f"call {i}", bar, queued=0.0) for i, bar in enumerate(bars))
     return Panel(f"{count} calls", rows, -(-count // slots))
 
 
@@ -140,17 +139,16 @@ def test_all_panels_have_one_scale() -> None:
     per_second = ticks["1 s"] - ticks["0"]
     waiting = spans(picture, COLOURS["ok"][0])
     assert len(waiting) == 6
-    assert [w for _, _, w in waiting] == pytest.approx([0.75 * per_second] * 6, abs=0.02)
+    assert [w for _, _, w in waiting] == pytest.approx([0.75 * per_second] * 6, abs=0.2)
     lefts = [x - ticks["0"] for x, _, _ in waiting]
-    assert lefts == pytest.approx([0, per_second, 2 * per_second, 0, 0, 0], abs=0.02)
+    assert lefts == pytest.approx([0, per_second, 2 * per_second, 0, 0, 0], abs=0.2)
 
 
 def test_the_answer_arrives_where_the_wait_ends() -> None:
     picture = draw(SYNC)
-    for (x, y, w), arriving in zip(
-        spans(picture, COLOURS["ok"][0]), spans(picture, COLOURS["ok"][1]), strict=True
-    ):
-        assert arriving == pytest.approx((x + w, y, w / 3), abs=0.03)
+    waiting, arriving = (spans(picture, colour) for colour in COLOURS["ok"][:2])
+    for (x, y, w), after in zip(waiting, arriving, strict=True):
+        assert after == pytest.approx((x + w, y, w / 3), abs=0.2)
 
 
 def test_in_flight_is_drawn_as_high_as_it_is_on_the_same_axis() -> None:
@@ -162,9 +160,9 @@ def test_in_flight_is_drawn_as_high_as_it_is_on_the_same_axis() -> None:
         base = float(d.split()[1].split("H")[0])
         tops.append(base - min(float(v) for v in re.findall(r"V([\d.]+)", d)))
         assert max(float(h) for h in re.findall(r"H([\d.]+)", d)) == pytest.approx(
-            ticks.get(end, ticks["0"] + 3 * (ticks["1 s"] - ticks["0"])), abs=0.02
+            ticks.get(end, ticks["0"] + 3 * (ticks["1 s"] - ticks["0"])), abs=0.2
         )
-    assert tops[1] == pytest.approx(3 * tops[0], abs=0.02)
+    assert tops[1] == pytest.approx(3 * tops[0], abs=0.2)
     assert "at most 1 in flight" in words(SYNC, ASYNC)
     assert "at most 3 in flight" in words(SYNC, ASYNC)
 
@@ -176,14 +174,14 @@ def test_titles_summaries_labels_and_seconds_are_written() -> None:
     assert "One after another" in written
     assert "3 calls · 3.0 s · at most 1 in flight" in written
     assert (
-        "7 calls · 2.0 s · at most 5 in flight · 1 retry · 1 failed · 1 cancelled · 1 still running · 1 not sent"
+        "7 calls · 2.0 s · at most 4 in flight · 1 retry · 1 failed · 1 cancelled · 1 still running · 1 not sent"
         in words(MIXED)
     )
 
 
 def test_without_a_title_the_summary_stands_alone() -> None:
     untitled = Panel("", SYNC.rows, SYNC.end)
-    assert words(untitled)[0].startswith("3 calls")
+    assert set(words(SYNC)) - set(words(untitled)) == {SYNC.title}
     assert text([untitled]).startswith("3 calls · 3.0 s\n")
     assert alt([untitled]) == "Timeline of API calls. 3 calls, 3.0 s, at most 1 in flight."
 
@@ -191,9 +189,7 @@ def test_without_a_title_the_summary_stands_alone() -> None:
 def test_what_went_wrong_has_a_mark_and_words_not_only_a_colour() -> None:
     picture, written = svg([MIXED]), words(MIXED)
     for outcome in ("failed", "cancelled", "running"):
-        assert picture.count(timeline._MARKS[outcome]) >= 2 * 2, (
-            "in its row and in the legend, each with a rim"
-        )
+        assert picture.count(timeline._MARKS[outcome]) >= 2 * 2, "in a row and the legend, each with a rim"
     assert "timeout · 1.0 s" in written
     assert "cancelled · 1.5 s" in written
     assert "still running · 1.0 s" in written
@@ -214,7 +210,7 @@ def test_a_mark_stands_right_after_the_bar_it_is_about() -> None:
     mark = re.match(r"M([\d.]+) ([\d.]+)", group[0].get("d", ""))
     assert mark
     assert 0 < float(mark[1]) * scale - (x + w) < 12
-    assert float(mark[2]) * scale == pytest.approx(y, abs=0.05)
+    assert float(mark[2]) * scale == pytest.approx(y, abs=0.3)
 
 
 def test_queue_and_pause_are_drawn_in_their_place() -> None:
@@ -223,14 +219,13 @@ def test_queue_and_pause_are_drawn_in_their_place() -> None:
     zero, second = ticks["0"], ticks["1 s"] - ticks["0"]
     queued = spans(picture, timeline._LINES["queued"][0])
     assert [(x, w) for x, _, w in queued] == [
-        pytest.approx((zero, second), abs=0.02),
-        pytest.approx((zero + 0.5 * second, 1.5 * second), abs=0.02),
+        pytest.approx((zero, second), abs=0.2),
+        pytest.approx((zero + 0.5 * second, 1.5 * second), abs=0.2),
     ]
-    pause = next(
-        p for p in picture.iter(f"{SVG}path") if p.get("stroke-dasharray") == timeline._LINES["pause"][1]
-    )
+    dots = timeline._LINES["pause"][1]
+    pause = next(path for path in picture.iter(f"{SVG}path") if path.get("stroke-dasharray") == dots)
     x, w = map(float, re.findall(r"^M([\d.]+) [\d.]+h([\d.]+)", pause.get("d", ""))[0])
-    assert (x, w) == pytest.approx((zero + 0.25 * second, 0.75 * second), abs=0.02)
+    assert (x, w) == pytest.approx((zero + 0.25 * second, 0.75 * second), abs=0.2)
 
 
 def test_the_legend_tells_what_occurs_and_nothing_else() -> None:
@@ -258,15 +253,14 @@ def test_the_axis_has_few_round_ticks(span: float, some: set[str]) -> None:
     assert some <= set(ticks)
     assert 3 <= len(ticks) <= 9
     places = list(ticks.values())
-    steps = [b - a for a, b in zip(places, places[1:], strict=False)]
-    assert steps == pytest.approx([steps[0]] * len(steps), abs=0.02)
+    steps = [b - a for a, b in pairwise(places)]
+    assert steps == pytest.approx([steps[0]] * len(steps), abs=0.2)
     assert min(steps) > 40
 
 
 def test_labels_are_escaped_cut_and_leave_the_xml_whole() -> None:
-    rows = tuple(
-        call(label, Bar(0, 0.5, 1, "failed", label), Bar(1.5, 2, 3, "failed", label)) for label in HOSTILE
-    )
+    notes = [(Bar(0, 0.5, 1, "failed", label), Bar(1.5, 2, 3, "failed", label)) for label in HOSTILE]
+    rows = tuple(call(label, *bars) for label, bars in zip(HOSTILE, notes, strict=True))
     for panel in (Panel(label, rows, 3.0) for label in HOSTILE):
         written = words(panel)
         assert all(len(each) < 140 for each in written)
@@ -280,6 +274,8 @@ def test_labels_are_escaped_cut_and_leave_the_xml_whole() -> None:
     assert "<script>alert(1)</script>" in written
     assert "a line another a tab" in written
     assert "lone \ufffd surrogates \ufffd" in written
+    assert "turned around" in written
+    assert any(len(each) < 5 for each in written if each[0] == "Z"), "accents do not tower into other rows"
     assert "call 12" in written, "a call without a label is told by its number"
     assert any(re.fullmatch("x{20,40}…", each) for each in written)
 
@@ -329,7 +325,7 @@ def test_any_number_of_calls_fits(count: int) -> None:
     assert ("they were sent" in words(panel)) == (count > 30)
 
 
-@pytest.mark.parametrize(("count", "most"), [(0, 1_000), (1, 4_000), (60, 10_000), (1000, 150_000)])
+@pytest.mark.parametrize(("count", "most"), [(0, 1_000), (1, 4_000), (60, 20_000), (1000, 150_000)])
 def test_the_file_stays_small(count: int, most: int) -> None:
     chance = random.Random(2)
     rows = tuple(
@@ -385,6 +381,7 @@ def test_marks_do_not_pile_up_but_each_failure_alone_has_one() -> None:
         Panel("", (call("never sent", queued=0.0),), 0.0),
         Panel("", (call("running", Bar(0.0, None, None, "running")),), 0.0),
         Panel("", (call("later than the end", Bar(3.0, 4.0, 5.0, "ok"), queued=1.0),), 1.0),
+        Panel("", (ok(3, 5),) * 31, 1.0),
         Panel("", (call("clock turned back", Bar(3.0, 2.0, 1.0, "failed")),), 1.0),
         Panel("", (call("before zero", Bar(-1.0, -0.5, 1.0, "ok")),), 1.0),
         Panel("", (call("first byte after the end", Bar(0.0, 9.0, 1.0, "cancelled")),), 1.0),
@@ -396,9 +393,8 @@ def test_odd_records_are_drawn_all_the_same(panel: Panel) -> None:
         picture = svg(panels)
         numbers = re.sub(r"<title>.*?</title>", "", picture)
         assert not re.search(r"nan|inf(?!l)|e[+-]\d", numbers)
-        assert "h-" not in numbers
-        for value in re.findall(r"h([\d.]+)", numbers):
-            assert float(value) <= 740
+        bars = re.findall(r"M(-?[\d.]+) [\d.]+h(-?[\d.]+)", numbers)
+        assert all(20 <= float(x) < float(x) + float(length) <= 740.2 for x, length in bars)
         ElementTree.fromstring(picture)
         assert all(len(line) < 130 for line in text(panels).splitlines())
         assert alt(panels)
@@ -423,19 +419,19 @@ def test_the_text_form() -> None:
     expected = """\
 One after another · 3 calls · 3.0 s
  1  ░░░░░░░░░░███                             1.0 s  ok  a call
- 2               ░░░░░░░░░░███                1.0 s  ok  a call
- 3                            ░░░░░░░░░░░███  1.0 s  ok  a call
+ 2               ░░░░░░░░░░████               1.0 s  ok  a call
+ 3                             ░░░░░░░░░░███  1.0 s  ok  a call
     at most 1 in flight
 
 What can happen · 7 calls · 2.0 s · 1 retry · 1 failed · 1 cancelled · 1 still running · 1 not sent
- 1  ░░░░░░███████                             1.0 s  ok                    answers
- 2  ░░×··········░░░░░░░███████               2.0 s  ok, 2 attempts (429)  again
+ 1  ░░░░░░░██████                             1.0 s  ok                    answers
+ 2  ░░░×·········░░░░░░░███████               2.0 s  ok, 2 attempts (429)  again
  3  ░░░░░░░░░░░░×                             1.0 s  failed (timeout)      fails
  4  ░░░░░░░░░░░░░██████ø                      1.5 s  cancelled             stopped
  5               ░░░░░░░██████>               1.0 s  still running         goes on
  6  -------------░░░░░░░███████               1.0 s  ok                    waits
- 7        ---------------------                      not sent              never sent
-    at most 5 in flight
+ 7         --------------------                      not sent              never sent
+    at most 4 in flight
 """
     key = "- in the queue   ░ waiting for the answer to begin   █ answer arriving   × failed   ø cancelled   "
     key += "> still running   · pause before a retry"
