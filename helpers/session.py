@@ -43,7 +43,7 @@ _session = _Session()
 _kept_awake: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
-def connect(live: bool = False, *, seed: int = SEED) -> None:
+def connect(*, live: bool = False, seed: int = SEED) -> None:
     """Chooses who answers this notebook's calls, and says so.
 
     In practice mode (the default) it is a mock API on this computer: no key, no cost, no network. From then on

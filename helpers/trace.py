@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ import httpx2
 
 from . import timeline, wire
 from .catalog import cost
-from .errors import what_broke
+from .errors import BadInput, what_broke
 
 Outcome = Literal["ok", "failed", "cancelled", "running"]
 TAIL = 8_192  # bytes kept of a body's end: there a stream tells its usage
@@ -163,7 +163,7 @@ class Trace:
         labels = []
         for call in self.calls:
             parts = []
-            if call.model and (len(models) > 1 or len(questions) == 1):
+            if call.model and len(models) > 1:
                 parts.append(call.model)
             if call.question and (len(questions) > 1 or len(models) == 1):
                 parts.append(call.question)
@@ -217,7 +217,7 @@ def watch(title: str = "") -> Trace:
     return Trace(title)
 
 
-def timelines(*traces: Trace) -> "Timelines":
+def timelines(*traces: Trace | Sequence[Trace]) -> "Timelines":
     """Several traces in one picture, under each other, on one time scale: their lengths can be compared by eye.
 
     >>> with watch("One") as one, watch("Another") as another:
@@ -225,13 +225,22 @@ def timelines(*traces: Trace) -> "Timelines":
     >>> print(timelines(one, another))  # doctest: +ELLIPSIS
     One...Another...
     """
-    return Timelines(*traces)
+    several: list[Trace] = []
+    for each in traces:
+        several += each if isinstance(each, (list, tuple)) else [each]  # type: ignore[list-item]
+    for trace in several:
+        if not isinstance(trace, Trace):
+            raise BadInput(
+                f"timelines() got {type(trace).__name__!r}, which is no trace.",
+                "Give it what `with watch() as trace:` recorded: timelines(trace, another_trace).",
+            )
+    return Timelines(several)
 
 
 class Timelines:
     """What `timelines()` gives; as the last line of a cell it is a picture."""
 
-    def __init__(self, *traces: Trace) -> None:
+    def __init__(self, traces: Sequence[Trace]) -> None:
         self.traces = traces
 
     def __str__(self) -> str:
@@ -315,7 +324,7 @@ class _Recorder:
 def what_happened(error: BaseException) -> tuple[Outcome, str]:
     """How an exception on the way to the service is called in a picture."""
     if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)):
-        return "cancelled", "cancelled"
+        return "cancelled", ""
     return "failed", what_broke(error) or type(error).__name__
 
 

@@ -51,6 +51,7 @@ def rerun(path: Path) -> None:
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
             store_widget_state=False,
+            coalesce_streams=True,
             extra_arguments=["--log-level=ERROR"],
         )
         client.execute(env=clean_environment(profile))

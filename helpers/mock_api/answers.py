@@ -9,7 +9,7 @@ from ..catalog import Depth
 
 NO_ANSWER = (
     "This is practice mode: no model was called, and nobody has written an answer to this question here. "
-    "Ask a question from the lessons, or go live to ask a real model."
+    "Ask a question from the lessons, or go live (README) to ask a real model."
 )
 
 # About what a tokenizer makes of English: a short word is one token, a long word several, a mark one of its own.
@@ -49,4 +49,6 @@ def _written() -> dict[str, dict[Depth, str]]:
 
 
 def _plain(question: str) -> str:
-    return " ".join(re.findall(r"\w+", question.casefold()))
+    text = question.casefold().replace("'", "").replace("’", "")
+    words = re.findall(r"\w+", re.sub(r"\bwhats\b", "what is", text))
+    return " ".join(word for word in words if word not in ("a", "an", "the"))

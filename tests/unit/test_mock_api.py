@@ -69,7 +69,8 @@ def test_at_least_80_questions_are_answered_and_no_text_stands_twice() -> None:
 
 
 def test_how_a_question_is_typed_does_not_matter() -> None:
-    assert find_answer("  what is PYTHON ", "small") == find_answer("What is Python?", "small")
+    for typed in ("  what is PYTHON ", "whats python", "What’s Python??", "What is the Python?"):
+        assert find_answer(typed, "small") == find_answer("What is Python?", "small")
 
 
 def test_any_other_question_is_told_that_no_model_was_called(api: MockAPI) -> None:

@@ -1,7 +1,6 @@
 """The timeline: what a reader sees in the picture, in the text form, and hears from a screen reader."""
 
 import base64
-import doctest
 import random
 import re
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from helpers import timeline
-from helpers.timeline import Bar, Panel, Row, alt, in_flight, max_in_flight, mimebundle, svg, text
+from helpers.timeline import Bar, Panel, Row, alt, in_flight, max_in_flight, mimebundle, record, svg, text
+from helpers.timeline import picture as drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -62,7 +61,7 @@ MIXED = Panel(
     ),
     2.0,
 )
-COLOURS = timeline._COLOURS
+COLOURS = drawing._COLOURS
 
 
 def draw(*panels: Panel) -> ElementTree.Element:
@@ -74,7 +73,7 @@ def words(*panels: Panel) -> list[str]:
 
 
 def legend(*panels: Panel) -> set[str]:
-    names = {name for _, name in timeline._KEY.values()}
+    names = {name for _, name in record.KEY.values()}
     picture = draw(*panels)
     lowest = max(float(each.get("y", 0)) for each in picture.iter(f"{SVG}text")) - 25
     texts = [each for each in picture.iter(f"{SVG}text") if float(each.get("y", 0)) > lowest]
@@ -189,7 +188,7 @@ def test_without_a_title_the_summary_stands_alone() -> None:
 def test_what_went_wrong_has_a_mark_and_words_not_only_a_colour() -> None:
     picture, written = svg([MIXED]), words(MIXED)
     for outcome in ("failed", "cancelled", "running"):
-        assert picture.count(timeline._MARKS[outcome]) >= 2 * 2, "in a row and the legend, each with a rim"
+        assert picture.count(record.MARKS[outcome]) >= 2 * 2, "in a row and the legend, each with a rim"
     assert "timeout · 1.0 s" in written
     assert "cancelled · 1.5 s" in written
     assert "still running · 1.0 s" in written
@@ -217,23 +216,23 @@ def test_queue_and_pause_are_drawn_in_their_place() -> None:
     picture = draw(MIXED)
     ticks = seconds_axis(picture)
     zero, second = ticks["0"], ticks["1 s"] - ticks["0"]
-    queued = spans(picture, timeline._LINES["queued"][0])
+    queued = spans(picture, drawing._LINES["queued"][0])
     assert [(x, w) for x, _, w in queued] == [
         pytest.approx((zero, second), abs=0.2),
         pytest.approx((zero + 0.5 * second, 1.5 * second), abs=0.2),
     ]
-    dots = timeline._LINES["pause"][1]
+    dots = drawing._LINES["pause"][1]
     pause = next(path for path in picture.iter(f"{SVG}path") if path.get("stroke-dasharray") == dots)
     x, w = map(float, re.findall(r"^M([\d.]+) [\d.]+h([\d.]+)", pause.get("d", ""))[0])
     assert (x, w) == pytest.approx((zero + 0.25 * second, 0.75 * second), abs=0.2)
 
 
 def test_the_legend_tells_what_occurs_and_nothing_else() -> None:
-    assert legend(SYNC) == {"waiting for the answer to begin", "answer arriving"}
+    assert legend(SYNC) == {"waiting for the answer", "answer arriving"}
     assert legend(Panel("", (RETRY,), 2.0)) == legend(SYNC) | {"failed", "pause before a retry"}
     silent = Panel("", (call("hangs", Bar(0.0, None, 2.0, "cancelled")),), 2.0)
     assert legend(silent) == {"cancelled"}
-    assert legend(MIXED) == {name for _, name in timeline._KEY.values()}
+    assert legend(MIXED) == {name for _, name in record.KEY.values()}
 
 
 @pytest.mark.parametrize(
@@ -364,7 +363,7 @@ def test_marks_do_not_pile_up_but_each_failure_alone_has_one() -> None:
     def crosses(count: int, apart: float) -> int:
         rows = tuple(call("", Bar(apart * i, None, apart * i + 1, "failed")) for i in range(count))
         group = svg([Panel("", rows, apart * count + 1)])
-        return group.count(timeline._MARKS["failed"]) // 2 - 1  # each has a rim; one is in the legend
+        return group.count(record.MARKS["failed"]) // 2 - 1  # each has a rim; one is in the legend
 
     assert crosses(60, 0.0) == 60
     assert crosses(1000, 1.0) > 80
@@ -433,7 +432,7 @@ What can happen · 7 calls · 2.0 s · 1 retry · 1 failed · 1 cancelled · 1 s
  7         --------------------                      not sent              never sent
     at most 4 in flight
 """
-    key = "- in the queue   ░ waiting for the answer to begin   █ answer arriving   × failed   ø cancelled   "
+    key = "- in the queue   ░ waiting for the answer   █ answer arriving   × failed   ø cancelled   "
     key += "> still running   · pause before a retry"
     assert text([SYNC, MIXED]) == f"{expected}    {key}"
 
@@ -510,7 +509,13 @@ def test_a_notebook_gets_an_image_that_survives_sanitizing() -> None:
     assert (root.findtext(f"{SVG}title") or "") == alt(panels)
 
 
-def test_the_examples_in_the_docstrings_are_true() -> None:
-    tried = doctest.testmod(timeline)
-    assert tried.attempted >= 10
-    assert tried.failed == 0
+def test_an_answer_that_came_in_one_piece_has_no_arriving_part() -> None:
+    panel = Panel("Whole", (Row("a", (Bar(0.0, 0.998, 1.0, "ok"),)),), 1.0)
+    assert legend(panel) == {"waiting for the answer"}
+    assert "█" not in text([panel])
+
+
+def test_the_summary_counts_from_the_first_request_to_the_last_answer() -> None:
+    """As `trace.seconds` does; what comes before and after is drawn, but is no waiting."""
+    panel = Panel("Late", (Row("a", (Bar(0.5, 1.0, 1.4, "ok"),)), Row("b", (Bar(0.7, 1.0, 1.2, "ok"),))), 3.0)
+    assert text([panel]).startswith("Late · 2 calls · 0.90 s")

@@ -8,7 +8,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAI
 
-from helpers import faults, process_questions_batch, timelines, watch
+from helpers import BadInput, faults, process_questions_batch, timelines, watch
 from helpers.mock_api import MockAPI
 from helpers.trace import Call, Trace
 
@@ -151,7 +151,7 @@ def test_a_cancelled_call() -> None:
 
     with faults(hanging="slow"), watch() as trace:
         asyncio.run(main(trace))
-    assert outcomes(trace.calls[0]) == [("cancelled", "cancelled")]
+    assert outcomes(trace.calls[0]) == [("cancelled", "")]
 
 
 def test_threads_the_module_level_client_and_raw_responses() -> None:
@@ -240,7 +240,15 @@ def test_labels_say_what_tells_the_calls_apart() -> None:
     assert labels(("gpt-4o", "a"), ("gpt-4o", "b")) == ["a", "b"]
     assert labels(("gpt-4o", "a"), ("gpt-6-luna", "a")) == ["gpt-4o", "gpt-6-luna"]
     assert labels(("gpt-4o", "a"), ("gpt-6-luna", "b")) == ["gpt-4o · a", "gpt-6-luna · b"]
-    assert labels(("gpt-4o", "a")) == ["gpt-4o · a"]
+    assert labels(("gpt-4o", "a"), ("gpt-4o", "a")) == ["a", "a"]
+
+
+def test_what_is_no_trace_is_said() -> None:
+    with watch("a") as trace:
+        pass
+    assert str(timelines([trace, trace])) == str(timelines(trace, trace))
+    with pytest.raises(BadInput, match="'int', which is no trace"):
+        timelines(trace, [5])  # type: ignore[list-item]
 
 
 def test_watching_changes_nothing_for_the_caller() -> None:
