@@ -7,11 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted(
+    path for folder in ("notebooks", "exercises", "solutions") for path in (ROOT / folder).glob("*.ipynb")
+)
 
 
 @dataclass
@@ -33,10 +38,13 @@ def read_cells(path: Path) -> list[Cell]:
 
 
 @contextmanager
-def kernel(folder: Path, **environment: str) -> Iterator[BlockingKernelClient]:
-    """A new kernel, working in `folder`; `client.interrupt()` is the ■ of JupyterLab."""
+def kernel(folder: Path, *, stderr: IO[str] | None = None, ends_itself: bool = False) -> Iterator[BlockingKernelClient]:
+    """A new kernel, working in `folder`; `client.interrupt()` is the ■ of JupyterLab.
+
+    At the end it is stopped at once, or, if it `ends_itself`, asked to stop and waited for.
+    """
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
+    manager.start_kernel(cwd=str(folder), env=dict(os.environ), stderr=stderr)
     client = manager.blocking_client()
     client.interrupt = manager.interrupt_kernel
     client.start_channels()
@@ -45,7 +53,7 @@ def kernel(folder: Path, **environment: str) -> Iterator[BlockingKernelClient]:
         yield client
     finally:
         client.stop_channels()
-        manager.shutdown_kernel(now=True)
+        manager.shutdown_kernel(now=not ends_itself)
 
 
 def run_all(

@@ -1,15 +1,12 @@
 """Every notebook under Run All as JupyterLab does it, and the lesson's kind of code in a practice kernel."""
 
+import socket
 from pathlib import Path
 
+import psutil
 import pytest
 
-from notebooks.kernel import Cell, failures, kernel, read_cells, run_all
-
-ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted(
-    path for folder in ("notebooks", "exercises", "solutions") for path in (ROOT / folder).glob("*.ipynb")
-)
+from notebooks.kernel import NOTEBOOKS, Cell, failures, kernel, read_cells, run_all
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -208,3 +205,20 @@ def test_an_interrupt_stops_a_call_and_leaves_practice_mode_working(tmp_path: Pa
     assert not failures(cells)
     assert stuck.errors[0].startswith(error)
     assert cells[-1].text.startswith("Python is")
+
+
+def test_leaving_the_kernel_leaves_nothing_behind(tmp_path: Path) -> None:
+    """An orderly end, with a client that nobody closed: no process, no port, no word of complaint."""
+    ask = Cell("from helpers import ask_ai, connect, session; connect(); await ask_ai('What is Go?')")
+    address = Cell("import os; print(os.getpid(), session._session.url)")
+    with (tmp_path / "stderr").open("w+") as stderr:
+        with kernel(tmp_path, stderr=stderr, ends_itself=True) as client:
+            run_all(client, [ask, address])
+        stderr.seek(0)
+        complaints = [line for line in stderr if "WARNING" not in line]
+    assert complaints == []
+    pid, url = address.text.split()
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])), timeout=1)
+    assert not psutil.pid_exists(int(pid))
+    assert [path.name for path in tmp_path.iterdir()] == ["stderr"]

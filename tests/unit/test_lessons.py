@@ -1,0 +1,68 @@
+"""What is asked in the notebooks has a written answer, and what they link to is there."""
+
+import ast
+import csv
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+from notebooks.kernel import NOTEBOOKS, ROOT
+
+from helpers.catalog import MODELS
+from helpers.mock_api.answers import NO_ANSWER, find_answer
+
+QUESTION = re.compile(r"((What|Why|How|Who) .*\?|(Define|Explain|Tell me) .*)")
+
+
+def texts(path: Path) -> list[str]:
+    """All strings in the notebook's code."""
+    notebook = nbformat.read(path, as_version=4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    tree = compile(code, str(path), "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_notebook_asks_has_a_written_answer(path: Path) -> None:
+    asked = [text for text in texts(path) if QUESTION.fullmatch(text)]
+    assert [question for question in asked if find_answer(question, "small") == NO_ANSWER] == []
+
+
+def test_the_questions_file_can_be_answered_and_repeats_nothing() -> None:
+    with (ROOT / "notebooks" / "questions.csv").open(encoding="utf-8", newline="") as file:
+        questions = [row["question"] for row in csv.DictReader(file)]
+    assert len(questions) == len(set(questions)) == 60
+    assert [question for question in questions if find_answer(question, "small") == NO_ANSWER] == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_model_named_is_in_the_catalogue(path: Path) -> None:
+    meant = {"gpt-99"}  # the lessons' example of a model that does not exist
+    named = {text for text in texts(path) if re.fullmatch(r"gpt-[\w.-]+", text)}
+    assert named <= set(MODELS) | meant
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *NOTEBOOKS], ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path) -> None:
+    if path.suffix == ".ipynb":
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    else:
+        text = path.read_text("utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_lesson_is_on_the_map_and_leads_to_the_next() -> None:
+    lessons = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    cells = nbformat.read(lessons[0], as_version=4).cells
+    start = "\n".join(cell.source for cell in cells)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for lesson in lessons:
+        assert f"`{lesson.stem}`" in readme
+        assert lesson == lessons[0] or f"]({lesson.name})" in start
+    for lesson, following in pairwise(lessons):
+        last = nbformat.read(lesson, as_version=4).cells[-1].source
+        assert f"]({following.name})" in last
