@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from openai import AsyncOpenAI, OpenAI, OpenAIError
+from openai import AsyncOpenAI, OpenAI
 
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL, cost
 from .errors import BadInput, CallFailed, WorkbookError, explain
@@ -41,10 +41,12 @@ class Answer:
     error_type: str | None = None
 
     def __getitem__(self, name: str) -> Any:
-        try:
-            return getattr(self, name)
-        except AttributeError:
-            raise KeyError(name) from None
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(self))
 
 
 async def ask_ai(question: str, *, model: str = DEFAULT_MODEL) -> str:
@@ -74,10 +76,9 @@ async def ask_model(client: AsyncOpenAI, model: str, question: str) -> Answer:
     start = time.perf_counter()
     try:
         response = await client.chat.completions.with_raw_response.create(**request)
-        completion = response.parse()
-    except OpenAIError as error:
+        return _answer(model, question, response, start)
+    except Exception as error:
         raise _failed(error, start) from error
-    return _answer(model, question, completion, time.perf_counter() - start, response.retries_taken)
 
 
 async def safe_api_call(client: AsyncOpenAI, question: str, *, model: str = DEFAULT_MODEL) -> Answer:
@@ -93,14 +94,14 @@ async def safe_api_call(client: AsyncOpenAI, question: str, *, model: str = DEFA
     """
     try:
         return await ask_model(client, model, question)
-    except Exception as error:
+    except WorkbookError as error:
         return Answer(
             question=question,
             model=model,
             time=getattr(error, "time", 0.0),
             attempts=getattr(error, "attempts", 0),
             success=False,
-            error=str(error) if isinstance(error, WorkbookError) else str(explain(error)),
+            error=str(error),
             error_type=type(error.__cause__ or error).__name__,
         )
 
@@ -137,11 +138,9 @@ def sync_multiple_calls(questions: Iterable[str], *, model: str = DEFAULT_MODEL)
             start = time.perf_counter()
             try:
                 response = client.chat.completions.with_raw_response.create(**_request(model, question))
-                completion = response.parse()
-            except OpenAIError as error:
+                answers.append(_answer(model, question, response, start))
+            except Exception as error:
                 raise _failed(error, start) from error
-            seconds = time.perf_counter() - start
-            answers.append(_answer(model, question, completion, seconds, response.retries_taken))
     return answers
 
 
@@ -216,7 +215,9 @@ def _request(model: str, question: str) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": question}]}
 
 
-def _answer(model: str, question: str, completion: Any, seconds: float, retries: int) -> Answer:
+def _answer(model: str, question: str, response: Any, start: float) -> Answer:
+    """The Answer in a raw response of the SDK to a call that began at `start`."""
+    completion = response.parse()
     usage = completion.usage
     prompt, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (None, None)
     return Answer(
@@ -226,13 +227,13 @@ def _answer(model: str, question: str, completion: Any, seconds: float, retries:
         tokens=usage.total_tokens if usage else None,
         prompt_tokens=prompt,
         completion_tokens=written,
-        time=seconds,
-        attempts=retries + 1,
+        time=time.perf_counter() - start,
+        attempts=response.retries_taken + 1,
         cost=cost(model, prompt, written),
     )
 
 
-def _failed(error: OpenAIError, start: float) -> CallFailed:
+def _failed(error: Exception, start: float) -> CallFailed:
     failed = explain(error)
     failed.time = time.perf_counter() - start
     request = getattr(error, "request", None)

@@ -15,6 +15,9 @@ class WorkbookError(Exception):
         self.happened = happened
         self.what_to_do = what_to_do
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.happened, self.what_to_do), self.__dict__
+
     def _render_traceback_(self, *_: Any) -> list[str]:
         # IPython asks for this: two sentences in place of forty lines of traceback
         return [f"{type(self).__name__}: {self.happened}", self.what_to_do]
@@ -111,11 +114,14 @@ def _in_words(error: Exception) -> tuple[str, str]:
     if isinstance(error, openai.APIStatusError):
         return (
             f"The service refused the request ({status}): {error.message}",
-            "Mend the request; asking again will not help.",
+            "Correct the request; asking again will not help.",
         )
     if isinstance(error, openai.OpenAIError) and "credentials" in str(error):
         return "No API key was found.", "Run connect() first: practice mode needs no key."
-    return (
-        f"The call failed: {type(error).__name__}: {error}",
-        "Read the message above; the cause is kept in __cause__.",
-    )
+    if "client has been closed" in str(error):
+        return "The client was closed already.", "Run the cell that makes the client again."
+    if "different event loop" in str(error) or "loop is closed" in str(error):
+        return "The client belongs to another event loop.", "Make the client in the same asyncio.run that uses it."
+    if isinstance(error, (IndexError, AttributeError, TypeError)):
+        return "What the service sent is no answer to a question.", "Check the base URL that the client was made with."
+    return f"The call failed ({type(error).__name__}: {error}).", "If it happens again, look that message up."

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import httpx2
 import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
+from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient, not_given
 
 from . import wire
 from .errors import BadInput, WorkbookError
@@ -24,7 +24,7 @@ IN_PROCESS = "practice.invalid"  # a host that cannot exist; wire.py leads it to
 LIVE_URL = "https://api.openai.com/v1"
 SEED = 5  # of the draws that everybody gets who asks for no other
 TICK = 0.1  # seconds
-SECONDS = 60.0  # the shared client's patience with one attempt
+SECONDS = 60.0  # the shared client's patience with one attempt, in practice mode
 
 
 class _Session:
@@ -40,6 +40,7 @@ class _Session:
 
 
 _session = _Session()
+_changing = threading.Lock()
 _kept_awake: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
@@ -56,11 +57,14 @@ def connect(*, live: bool = False, seed: int = SEED) -> None:
     >>> connect()
     Practice mode: a mock API on this computer answers. No key, no cost, no network needed.
     """
+    with _changing:
+        if live:
+            _go_live()
+        else:
+            _practise(seed)
     if live:
-        _go_live()
         print(f"Live mode: calls go to {_session.url} with your own key, and cost money. connect() ends it.")
         return
-    _practise(seed)
     print("Practice mode: a mock API on this computer answers. No key, no cost, no network needed.")
 
 
@@ -112,6 +116,9 @@ def require_connection() -> None:
 def _practise(seed: int) -> None:
     if _session.api is None:
         _session.api = MockAPI(seed, _pace())
+    wire.install()
+    if _stay_here not in wire.guards:
+        wire.guards.append(_stay_here)
     _set_aside(os.environ)
     if not _session.practice_url:
         _session.practice_url = _open_door(_session.api)
@@ -129,10 +136,23 @@ def _open_door(api: MockAPI) -> str:
         from .mock_api.server import Server
 
         return Server(api).url
-    except (OSError, ImportError):
+    except (OSError, ImportError, RuntimeError):  # no socket, no aiohttp, no threads
         wire.routes[IN_PROCESS] = MockTransport(api)
-        wire.install()
         return f"http://{IN_PROCESS}/v1"
+
+
+def _stay_here(request: httpx2.Request) -> None:
+    """Stops what the SDK would send off this computer in practice mode: nobody is to pay by accident.
+
+    A client made before `connect()`, or with an address of its own, still points at the real service.
+    """
+    host = request.url.host
+    if "x-stainless-lang" not in request.headers or host in ("127.0.0.1", "localhost", "::1", IN_PROCESS):
+        return
+    raise WorkbookError(
+        f"Practice mode stopped a call to {host}: its client was made before connect(), or with its own address.",
+        "Make the client again now, or go live on purpose with connect(live=True).",
+    )
 
 
 def _keep_awake() -> None:
@@ -148,10 +168,12 @@ def _keep_awake() -> None:
     def wake() -> None:
         with suppress(RuntimeError):  # the loop was closed
             while True:
-                loop.call_soon_threadsafe(int)
+                if loop.is_running():
+                    loop.call_soon_threadsafe(int)
                 time.sleep(TICK)
 
-    threading.Thread(target=wake, name="keep-awake", daemon=True).start()
+    with suppress(RuntimeError):  # no threads here, as in a browser
+        threading.Thread(target=wake, name="keep-awake", daemon=True).start()
 
 
 def _go_live() -> None:
@@ -168,6 +190,7 @@ def _go_live() -> None:
     if _session.mode == "practice":
         _set_aside(os.environ)
         _give_back(os.environ)
+        wire.guards.remove(_stay_here)
     _session.mode = "live"
     _session.url = os.environ.get("OPENAI_BASE_URL") or LIVE_URL
     _forget_clients()
@@ -216,8 +239,9 @@ def _pace() -> float:
 
 # ---- the client that helpers share -------------------------------------------------------------------------------
 
-# for each event loop its client, and the generator that closes it when the loop closes
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncOpenAI, AsyncGenerator]] = WeakKeyDictionary()
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
+# what closes each client that is open, and the loop on which it has to be done
+_keepers: dict[AsyncOpenAI, tuple[AsyncGenerator, asyncio.AbstractEventLoop]] = {}
 
 
 async def shared_client() -> AsyncOpenAI:
@@ -229,16 +253,22 @@ async def shared_client() -> AsyncOpenAI:
     """
     require_connection()
     loop = asyncio.get_running_loop()
-    if loop not in _clients:
+    if loop not in _clients or _clients[loop].is_closed():
         keeper = _keep_client()
-        _clients[loop] = await anext(keeper), keeper
-    return _clients[loop][0]
+        client = await anext(keeper)
+        _clients[loop], _keepers[client] = client, (keeper, loop)
+    return _clients[loop]
 
 
 async def _keep_client() -> AsyncGenerator[AsyncOpenAI, None]:
     # an event loop ends its async generators before it closes, and so this client
-    async with AsyncOpenAI(http_client=_http_client(), timeout=SECONDS) as client:
-        yield client
+    async with AsyncOpenAI(http_client=_http_client(), timeout=_patience()) as client:
+        try:
+            yield client
+        finally:
+            _, loop = _keepers.pop(client)
+            if _clients.get(loop) is client:
+                del _clients[loop]
 
 
 def _http_client() -> httpx2.AsyncClient:
@@ -248,19 +278,24 @@ def _http_client() -> httpx2.AsyncClient:
         return DefaultAsyncHttpxClient()
 
 
-@atexit.register
-def _close_clients() -> None:
-    """Closes the clients of loops that nobody closed, such as a notebook's; aiohttp would complain of each."""
-    for loop, (_, keeper) in list(_clients.items()):
-        if not loop.is_closed() and not loop.is_running():
-            loop.run_until_complete(keeper.aclose())
+def _patience() -> Any:
+    # a real answer may take minutes, and one that is given up is sent, and paid, again
+    return SECONDS if _session.mode == "practice" else not_given
 
 
 def _forget_clients() -> None:
-    """Makes helpers build their clients anew: another API answers, with another key."""
-    for loop, (_, keeper) in list(_clients.items()):
-        if not loop.is_closed() and loop.is_running():
-            asyncio.run_coroutine_threadsafe(keeper.aclose(), loop)
+    """Makes helpers build their clients anew: another API answers, with another key.
+
+    The old ones may have calls in flight, so they stay open as long as their loop.
+    """
     _clients.clear()
     # the module-level client (openai.chat.completions…) has read the environment too
     getattr(openai, "_reset_client", lambda: None)()
+
+
+@atexit.register
+def _close_clients() -> None:
+    """Closes the clients of loops that nobody closed, such as a notebook's; aiohttp would complain of each."""
+    for keeper, loop in list(_keepers.values()):
+        if not loop.is_closed() and not loop.is_running():
+            loop.run_until_complete(keeper.aclose())

@@ -4,10 +4,12 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -91,6 +93,7 @@ class Trace:
         self._end: float | None = None
         self._lock = threading.Lock()
         self._clients: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+        self._client_numbers = count(1)
         self._last_of_task: dict[int, Call] = {}
 
     def __enter__(self) -> "Trace":
@@ -122,7 +125,7 @@ class Trace:
 
     @property
     def max_in_flight(self) -> int:
-        """The most requests that were in flight at one moment."""
+        """The most requests that were in flight at one moment; one that waits for a connection counts too."""
         return timeline.max_in_flight(self.panel().rows)
 
     @property
@@ -192,7 +195,9 @@ class Trace:
                 call = earlier
             else:
                 asked = _asked(request)
-                number = self._clients.setdefault(client, len(self._clients) + 1)
+                if client not in self._clients:  # an id() would be used again
+                    self._clients[client] = next(self._client_numbers)
+                number = self._clients[client]
                 call = Call(len(self.calls) + 1, number, request.url.path, **asked)
                 if shared and shared.queued_at is not None:
                     call.queued = max(0.0, shared.queued_at - self._zero)
@@ -281,6 +286,7 @@ class _Recorder:
         self._json: list[bytes] | None = None  # all of a JSON body
         self._events = False
         self._tail = b""  # the end of any other
+        self._unzip: Callable[[bytes], bytes] = bytes
 
     def headers(self, response: httpx2.Response) -> None:
         self._attempt.status = response.status_code
@@ -288,10 +294,19 @@ class _Recorder:
         if "json" in content_type:
             self._json = []
         self._events = "event-stream" in content_type
+        match response.headers.get("content-encoding", "identity"):
+            case "identity":
+                pass
+            case "gzip" | "deflate":
+                self._unzip = zlib.decompressobj(32 + zlib.MAX_WBITS).decompress
+            case _:  # what cannot be read is not recorded
+                self._json, self._events, self._unzip = None, False, lambda chunk: b""
 
     def data(self, chunk: bytes) -> None:
         if self._attempt.first_byte is None:
             self._attempt.first_byte = self._trace.now()
+        with suppress(zlib.error):
+            chunk = self._unzip(chunk)
         if self._json is not None:
             self._json.append(chunk)
         else:

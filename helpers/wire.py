@@ -1,7 +1,8 @@
 """The one place where requests are met on their way out: the `send` of httpx2's two clients, which the SDK uses.
 
-Whoever wants to know what is sent puts a function into `observers`; whoever answers for a host puts a transport into
-`routes`. Both see every request of this process: from any client, any thread, the SDK's own retries included.
+Whoever wants to know what is sent puts a function into `observers`, whoever may forbid it one into `guards`, and
+whoever answers for a host puts a transport into `routes`. They meet every request of this process: from any client,
+any thread, the SDK's own retries included.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,6 +24,9 @@ class Observer(Protocol):
 # called with each request and the client that sends it
 observers: list[Callable[[httpx2.Request, object], Observer]] = []
 
+# called with each request before it is sent; one that raises stops it
+guards: list[Callable[[httpx2.Request], None]] = []
+
 # the host of a URL, and what answers for it in place of the network
 routes: dict[str, MockTransport] = {}
 
@@ -39,6 +43,8 @@ _original_asend = httpx2.AsyncClient.send
 
 
 def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+    for guard in guards:
+        guard(request)
     transport = routes.get(request.url.host)
     # what a request says of timeouts came from its own client, and travels with it
     client = httpx2.Client(transport=transport, trust_env=False) if transport else self
@@ -51,8 +57,7 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
     except BaseException as error:
         watching.ended(error)
         raise
-    watching.headers(response)
-    response.stream = _WatchedBody(response.stream, watching)
+    _watch_body(response, watching)
     if not stream:
         try:
             response.read()
@@ -65,6 +70,8 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
 async def _asend(
     self: httpx2.AsyncClient, request: httpx2.Request, *, stream: bool = False, **options: Any
 ) -> httpx2.Response:
+    for guard in guards:
+        guard(request)
     transport = routes.get(request.url.host)
     client = httpx2.AsyncClient(transport=transport, trust_env=False) if transport else self
     if not observers:
@@ -75,8 +82,7 @@ async def _asend(
     except BaseException as error:
         watching.ended(error)
         raise
-    watching.headers(response)
-    response.stream = _WatchedBody(response.stream, watching)
+    _watch_body(response, watching)
     if not stream:
         try:
             await response.aread()
@@ -84,6 +90,15 @@ async def _asend(
             await response.aclose()
             raise
     return response
+
+
+def _watch_body(response: httpx2.Response, watching: "_Watching") -> None:
+    watching.headers(response)
+    if response.is_closed:  # its body came along, as a mocked response's does
+        watching.data(response.content)
+        watching.ended()
+    else:
+        response.stream = _WatchedBody(response.stream, watching)
 
 
 class _Watching:

@@ -181,6 +181,8 @@ class _Exchange:
         self._admit(chat.prompt_tokens + len(tokens))
         fault = self.api.faults.strike(chat.question, self.nth, self._random("fault"))
         if fault == "rate_limited":
+            if self.limit_headers:
+                self.limit_headers["x-ratelimit-remaining-requests"] = "0"
             raise Refused(
                 429,
                 f"Rate limit reached for {self.model}. Please try again later.",

@@ -57,7 +57,7 @@ class Faults:
                 raise BadInput(f"{name}={limit!r} is not a limit.", "Give a number above 0.")
         if self.burst is not None and self.burst < 1:
             raise BadInput(f"burst={self.burst!r} lets no request through.", "Give 1 or more.")
-        if self.retry_after is not None and not self.retry_after >= 0:
+        if self.retry_after is not None and not (isinstance(self.retry_after, (int, float)) and self.retry_after >= 0):
             raise BadInput(f"retry_after={self.retry_after!r} is no waiting time.", "Give seconds, 0 or more.")
 
     def strike(self, question: str, nth: int, rng: Random) -> Fault | None:

@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
+from contextlib import suppress
+from typing import Any
 
 from aiohttp import web
 
 from .api import MockAPI
 
 MOST_BYTES = 64 * 1024 * 1024  # of a request; far more than any prompt
+MOST_FILES = 8_192  # open at once; each call in flight takes two, and macOS begins with 256
 
 
 class Server:
@@ -19,7 +22,9 @@ class Server:
     def __init__(self, api: MockAPI) -> None:
         self.api = api
         self.url = ""
+        _allow_many_connections()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_task_factory(_only_the_servers_own)
         self._started = threading.Event()
         self._failed: BaseException | None = None
         # a daemon: it ends with the process, whatever the process was doing
@@ -51,7 +56,7 @@ class Server:
         # handler_cancellation: a client that hangs up ends its request here too
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
         await site.start()
         port = runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{port}/v1"
@@ -74,3 +79,26 @@ class Server:
         if reply.ending == "dropped" and request.transport is not None:
             request.transport.close()
         return response
+
+
+def _allow_many_connections() -> None:
+    """Raises this process's limit on open files as far as the system lets it; Windows has no such limit."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _only_the_servers_own(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task:
+    """Makes the server's tasks, and no others.
+
+    Python may collect a learner's forgotten client while this thread runs, and the SDK then tries to close it on the
+    loop that it finds here, which is not the client's.
+    """
+    if getattr(coroutine, "__qualname__", "").endswith("Client.aclose"):
+        coroutine.close()
+        raise RuntimeError("A client is closed on its own loop.")
+    return asyncio.Task(coroutine, loop=loop, **options)

@@ -1,6 +1,7 @@
 """The helpers' calls: what they return, what they say when something is wrong."""
 
 import asyncio
+import pickle
 from typing import Any
 
 import openai
@@ -67,8 +68,10 @@ def test_ask_model_gives_a_timed_answer() -> None:
 def test_an_answer_reads_like_a_dict_and_becomes_a_table() -> None:
     answers = run(compare_models("What is Python?"))
     assert answers[0]["model"] == answers[0].model
-    with pytest.raises(KeyError):
-        answers[0]["colour"]
+    assert dict(answers[0])["tokens"] == answers[0].tokens
+    for wrong in ("colour", "__class__", 0):
+        with pytest.raises(KeyError):
+            answers[0][wrong]
     table = pd.DataFrame(answers)
     assert list(table["model"]) == list(helpers.COMPARE_MODELS)
     assert table["cost"].notna().all()
@@ -225,6 +228,54 @@ def test_the_shared_client_is_one_for_each_loop_and_closed_with_it() -> None:
     other, _ = asyncio.run(main())
     assert first is again and first is not other
     assert first.is_closed() and other.is_closed()
+
+
+def test_a_client_that_was_closed_or_belongs_to_another_loop() -> None:
+    async def closed() -> Answer:
+        async with AsyncOpenAI() as client:
+            pass
+        return await safe_api_call(client, "What is Go?")
+
+    assert "closed already" in str(asyncio.run(closed()).error)
+
+    async def make() -> AsyncOpenAI:
+        return await helpers.shared_client()
+
+    shared = asyncio.run(make())
+    assert "closed already" in str(asyncio.run(safe_api_call(shared, "What is Go?")).error)
+
+
+def test_a_shared_client_that_somebody_closed_is_made_again() -> None:
+    async def main() -> str:
+        await (await helpers.shared_client()).close()
+        return await ask_ai("What is Go?")
+
+    assert run(main())
+
+
+def test_connect_again_leaves_calls_in_flight_alone() -> None:
+    async def main() -> list[str]:
+        calls = [asyncio.ensure_future(ask_ai(question)) for question in QUESTIONS]
+        with watch() as trace:
+            while len(trace.calls) < 3:
+                await asyncio.sleep(0)
+            helpers.connect()
+        return await asyncio.gather(*calls)
+
+    assert run(main()) == [find_answer(question, "small") for question in QUESTIONS]
+
+
+def test_no_client_is_kept_for_a_loop_that_is_gone() -> None:
+    for _ in range(5):
+        run(ask_ai("What is Go?"))
+    assert not helpers.session._keepers and not helpers.session._clients
+
+
+def test_a_failure_can_be_copied_and_sent_to_another_process() -> None:
+    failure = CallFailed("It broke.", "Try again.")
+    failure.attempts = 2
+    copy = pickle.loads(pickle.dumps(failure))
+    assert (str(copy), copy.attempts, copy.what_to_do) == (str(failure), 2, "Try again.")
 
 
 def test_answers_of_an_endpoint_that_says_little() -> None:

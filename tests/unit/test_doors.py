@@ -151,5 +151,32 @@ def test_a_client_that_hangs_up_ends_its_request_on_the_server(server: Server) -
     asyncio.run(until(lambda: not handlers()))
 
 
+def test_three_hundred_calls_at_once_where_few_files_may_be_open() -> None:
+    """macOS lets a process open 256 files at first; the server asks for more."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    server = Server(MockAPI(pace=0.1))
+
+    async def main() -> list[object]:
+        async with AsyncOpenAI(api_key="any", base_url=server.url, max_retries=0) as client:
+            return await asyncio.gather(*(client.chat.completions.create(**ASK) for _ in range(300)))
+
+    try:
+        assert len(asyncio.run(main())) == 300
+    finally:
+        server.stop()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_forgotten_client_is_not_closed_on_the_servers_loop(server: Server) -> None:
+    async def collected() -> None:
+        client = httpx2.AsyncClient()
+        with pytest.raises(RuntimeError, match="closed on its own loop"):
+            asyncio.get_running_loop().create_task(client.aclose())
+
+    asyncio.run_coroutine_threadsafe(collected(), server._loop).result(10)
+
+
 def test_the_server_listens_on_the_loopback_interface_only(server: Server) -> None:
     assert server.url.startswith("http://127.0.0.1:")

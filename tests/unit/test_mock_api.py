@@ -204,6 +204,7 @@ ASK = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "Hi"}]}
         ({**ASK, "messages": [{"role": "user", "content": MEGABYTE}]}, 400, "context_length_exceeded", "128000"),
         (b"{not json", 400, None, "JSON"),
         (b"[]", 400, None, "JSON"),
+        (b"[" * 100_000, 400, None, "JSON"),
     ],
 )  # fmt: skip
 def test_a_wrong_request_gets_what_the_service_would_say(
@@ -336,6 +337,7 @@ def test_tokens_a_minute_are_a_limit_too() -> None:
         ({"tokens_per_minute": "many"}, "not a limit"),
         ({"burst": 0.5}, "lets no request through"),
         ({"retry_after": -1}, "no waiting time"),
+        ({"retry_after": "soon"}, "no waiting time"),
     ],
 )
 def test_faults_that_make_no_sense_are_refused_in_words(settings: dict[str, Any], says: str) -> None:

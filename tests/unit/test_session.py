@@ -4,6 +4,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -104,6 +106,39 @@ def test_a_key_of_ones_own_is_not_sent_not_shown_and_not_lost(
 
 
 @pytest.mark.usefixtures("fresh_session")
+def test_practice_mode_sends_nothing_off_this_computer() -> None:
+    """A client made before connect(), or a key and an address set after it, would have gone to the real service."""
+    elsewhere = "https://api.openai.example/v1"
+    before = OpenAI(api_key=CANARY, base_url=elsewhere, max_retries=2)
+    async_before = AsyncOpenAI(api_key=CANARY, base_url=elsewhere)
+    connect()
+    os.environ.update(OPENAI_API_KEY=CANARY, OPENAI_BASE_URL=elsewhere)
+    with before, watch() as trace:
+        for call in (
+            lambda: before.chat.completions.create(**ASK),
+            lambda: asyncio.run(async_before.chat.completions.create(**ASK)),
+            lambda: OpenAI().chat.completions.create(**ASK),
+        ):
+            with pytest.raises(WorkbookError, match="Practice mode stopped a call to api") as caught:
+                call()
+            assert CANARY not in str(caught.value)
+    assert trace.requests == 0
+    asyncio.run(async_before.close())
+    connect()
+    answers()
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_many_threads_that_connect_start_one_server() -> None:
+    before = sum(thread.name == "practice-api" for thread in threading.enumerate())
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(connect) for _ in range(8)]:
+            done.result()
+    assert sum(thread.name == "practice-api" for thread in threading.enumerate()) == before + 1
+    answers()
+
+
+@pytest.mark.usefixtures("fresh_session")
 def test_a_key_that_is_set_during_practice_is_kept_for_live_mode() -> None:
     del os.environ["OPENAI_API_KEY"]
     connect()
@@ -151,7 +186,9 @@ def test_a_pace_that_is_none(pace: str) -> None:
         connect()
 
 
-@pytest.mark.parametrize("error", [OSError("no sockets here"), ImportError("no aiohttp here")])
+@pytest.mark.parametrize(
+    "error", [OSError("no sockets here"), ImportError("no aiohttp here"), RuntimeError("can't start new thread")]
+)
 def test_where_no_socket_can_be_had_the_mock_api_answers_inside_the_process(
     fresh_session: session._Session, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

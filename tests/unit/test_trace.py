@@ -1,9 +1,15 @@
 """`watch()` records what any code sends: sync, async, streams, retries, failures, cancellations, threads."""
 
 import asyncio
+import gc
+import gzip
+import json
 import threading
+import zlib
+from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAI
@@ -80,6 +86,51 @@ def test_a_stream_is_recorded_to_its_last_byte(transport: str) -> None:
     assert trace.tokens == tokens > 0
     assert call.first_byte is not None and call.done is not None
     assert call.first_byte < seen[0] < seen[-1] < call.done
+
+
+class Pieces(httpx2.SyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from (self.content[start : start + 7] for start in range(0, len(self.content), 7))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_compressed_answers_are_read_too(encoding: str, in_pieces: bool, stream: bool) -> None:
+    """The mock API does not compress, but real services do."""
+
+    def compressed(request: httpx2.Request) -> httpx2.Response:
+        usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+        completion = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [], "usage": usage}
+        body = json.dumps(completion)
+        if stream:
+            body = f"data: {body}\n\ndata: [DONE]\n\n"
+        content = gzip.compress(body.encode()) if encoding == "gzip" else zlib.compress(body.encode())
+        kind = "text/event-stream" if stream else "application/json"
+        headers = {"content-type": kind, "content-encoding": encoding}
+        if in_pieces:
+            return httpx2.Response(200, headers=headers, stream=Pieces(content))
+        return httpx2.Response(200, headers=headers, content=content)
+
+    client = OpenAI(http_client=httpx2.Client(transport=httpx2.MockTransport(compressed)))
+    with client, watch() as trace:
+        response: Any = client.chat.completions.create(**ask(), stream=stream)
+        if stream:
+            list(response)
+    assert [(call.outcome, call.prompt_tokens, call.completion_tokens) for call in trace.calls] == [("ok", 3, 4)]
+
+
+def test_clients_that_are_gone_keep_their_numbers() -> None:
+    with watch() as trace:
+        for _ in range(3):
+            with OpenAI() as client:
+                client.chat.completions.create(**ask())
+            del client
+            gc.collect()
+    assert [call.client for call in trace.calls] == [1, 2, 3]
 
 
 def test_a_stream_that_is_left_early_is_cancelled() -> None:
