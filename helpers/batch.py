@@ -33,7 +33,7 @@ async def process_questions_batch(
     questions = check_list(questions, "questions", "questions")
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
         raise BadInput(
-            f"max_concurrency={max_concurrency!r} lets no call through.",
+            f"max_concurrency={max_concurrency!r} is no number of calls in flight.",
             "Give a whole number from 1 on, such as 10.",
         )
     client = client or await shared_client()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -199,6 +199,11 @@ def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
     if isinstance(values, str):
         raise BadInput(
             f"`{name}` is one text, and a list belongs here.", f"Put it in brackets: [{_shortened(values)}]."
+        )
+    if isinstance(values, Mapping) or hasattr(values, "columns"):
+        raise BadInput(
+            f"`{name}` is {_article(type(values).__name__)}, and a list belongs here.",
+            f'Give one column of it, such as {name}=table["question"].',
         )
     if not isinstance(values, Iterable):
         raise BadInput(f"`{name}` is {_article(type(values).__name__)}, not a list.", f"Give a list of {what}.")

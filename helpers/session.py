@@ -69,7 +69,7 @@ def connect(*, live: bool = False, seed: int = SEED) -> None:
 
 
 @contextmanager
-def faults(**settings: Any) -> Iterator[None]:
+def faults(*nameless: object, **settings: Any) -> Iterator[None]:
     """Makes the mock API fail, within a `with` block; its draws start anew at the block's beginning and end.
 
     What fails is a share of all requests (0.1: one in ten), a question, a list of questions, or a dict that says how
@@ -90,6 +90,8 @@ def faults(**settings: Any) -> Iterator[None]:
     ...     ...  # the first request that asks "What is Go?" gets a 500, the next one its answer
     Ellipsis
     """
+    if nameless:
+        raise BadInput("faults() wants to know what fails.", f"Name it: faults(server_error={nameless[0]!r}), say.")
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise BadInput(f"faults() does not know {unknown[0]!r}.", f"It knows: {', '.join(SETTINGS)}.")

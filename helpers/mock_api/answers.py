@@ -24,7 +24,7 @@ def find_answer(question: str, depth: Depth) -> str:
     """
     if len(question) > 1_000:
         return NO_ANSWER
-    entry = _written().get(_plain(question))
+    entry = _written().get(plain(question))
     return entry[depth] if entry else NO_ANSWER
 
 
@@ -45,10 +45,15 @@ def count_tokens(text: str) -> int:
 @cache
 def _written() -> dict[str, dict[Depth, str]]:
     entries = tomllib.loads((resources.files(__package__) / "answers.toml").read_text("utf-8"))["entry"]
-    return {_plain(question): entry for entry in entries for question in entry["questions"]}
+    return {plain(question): entry for entry in entries for question in entry["questions"]}
 
 
-def _plain(question: str) -> str:
+def plain(question: str) -> str:
+    """What is the same however a question is typed.
+
+    >>> plain("what's the Big-O notation?") == plain("What is big O notation")
+    True
+    """
     text = question.casefold().replace("'", "").replace("’", "")
     words = re.findall(r"\w+", re.sub(r"\bwhats\b", "what is", text))
     return " ".join(word for word in words if word not in ("a", "an", "the"))

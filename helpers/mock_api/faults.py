@@ -6,6 +6,7 @@ from random import Random
 from typing import Literal
 
 from ..errors import BadInput
+from .answers import plain
 
 Fault = Literal["rate_limited", "server_error", "dropped", "hanging"]
 KINDS: tuple[Fault, ...] = ("rate_limited", "server_error", "dropped", "hanging")
@@ -64,7 +65,7 @@ class Faults:
         """The fault that the `nth` request (from 1) with this question gets, or None."""
         for kind in KINDS:
             who = getattr(self, kind)
-            if isinstance(who, Mapping) and nth <= who.get(question, 0):
+            if isinstance(who, Mapping) and nth <= who.get(plain(question), 0):
                 return kind
         draw = rng.random()
         for kind in KINDS:
@@ -82,7 +83,7 @@ EVERY_TIME = 10**9
 
 def _chosen(kind: str, who: object) -> dict[str, int]:
     if isinstance(who, str):
-        return {who: EVERY_TIME}
+        return {plain(who): EVERY_TIME}
     if isinstance(who, Mapping):
         chosen = dict(who)
     elif isinstance(who, Iterable):
@@ -95,4 +96,4 @@ def _chosen(kind: str, who: object) -> dict[str, int]:
                 f"{kind} cannot be read: {who!r}.",
                 'Give a share such as 0.1, a question, a list of questions, or {"a question": how many times}.',
             )
-    return chosen
+    return {plain(question): times for question, times in chosen.items()}

@@ -87,13 +87,12 @@ def _said(bar: Bar) -> str:
     return "" if bar.outcome == "ok" else one_line(bar.note, 16) or KEY[bar.outcome][1]
 
 
-def _ending(row: Row, end: float, unsaid: Iterable[str]) -> str:
-    """The words after the last bar: how it ended if not well, its seconds, notes that had no room before."""
+def _ending(row: Row, end: float) -> str:
+    """The words after the last bar: how it ended if not well, its seconds, and its attempts if there were several."""
     if not row.bars:
         return "not sent"
-    after = ", ".join(filter(None, dict.fromkeys(unsaid)))
-    words = (_said(row.bars[-1]), took_of(row, end), after and f"after {after}")
-    return _fit(" · ".join(filter(None, words)), 230)
+    attempts = f"{len(row.bars)} attempts" if len(row.bars) > 1 else ""
+    return _fit(" · ".join(filter(None, (_said(row.bars[-1]), took_of(row, end), attempts))), 230)
 
 
 def _scale(panels: Sequence[Panel]) -> _Scale:
@@ -103,7 +102,7 @@ def _scale(panels: Sequence[Panel]) -> _Scale:
     room, span = _WIDTH - _MARGIN - left, last_second(*panels) or 1.0
     rates = [room / span]
     for row, end in wordy:
-        words = 20 + _px(_ending(row, end, map(_said, row.bars[:-1])))
+        words = 20 + _px(_ending(row, end))
         rates.append((room - words) / (max(0.0, call_end(row, end)) or span))
     return _Scale(left, min(rates), min(12.0, 42 / max([1] + [max_in_flight(p.rows) for p in panels])))
 
@@ -112,16 +111,14 @@ def _words(row: Row, number: int, y: float, end: float, scale: _Scale) -> str:
     """A call's label, the note at each earlier attempt if it fits before the next one, and its ending."""
     red = f' fill="{_RED}"'
     name = _fit(one_line(row.label, 60) or f"call {number}", scale.left - _MARGIN - 12)
-    words, unsaid = _text(_MARGIN, y, name, f' fill="{_DARK}"'), []
+    words = _text(_MARGIN, y, name, f' fill="{_DARK}"')
     for bar, following, note in zip(row.bars, row.bars[1:], map(_said, row.bars), strict=False):
         x = scale.x(attempt_end(bar, end)) + 16
-        if x + _px(note) + 6 > scale.x(following.sent):
-            unsaid.append(note)
-        elif note:
+        if note and x + _px(note) + 6 <= scale.x(following.sent):
             words += _text(x, y, note, red if bar.outcome == "failed" else "")
     outcome = row.bars[-1].outcome if row.bars else "ok"
     x = scale.x(call_end(row, end)) + (16 if outcome in MARKS else 6)
-    return words + _text(x, y, _ending(row, end, unsaid), red if outcome == "failed" else "")
+    return words + _text(x, y, _ending(row, end), red if outcome == "failed" else "")
 
 
 def _rows(panel: Panel, top: float, scale: _Scale) -> str:
@@ -154,7 +151,8 @@ def _rows(panel: Panel, top: float, scale: _Scale) -> str:
 
 def _area(panel: Panel, base: float, scale: _Scale) -> str:
     """The number of calls in flight over time, as steps standing on `base`, and its maximum."""
-    steps = [f"H{_n(scale.x(t))}V{_n(base - n * scale.per_call)}" for t, n in in_flight(panel.rows)]
+    levels = {round(scale.x(t)): n for t, n in in_flight(panel.rows)}  # what lasts less than a pixel is not drawn
+    steps = [f"H{x}V{_n(base - n * scale.per_call)}" for x, n in levels.items()]
     d = f"M{_n(scale.left)} {_n(base)}{''.join(steps)}H{_n(scale.x(last_second(panel)))}V{_n(base)}"
     most = max_in_flight(panel.rows)
     words = _text(_MARGIN, base - max(3, most * scale.per_call - 9), f"at most {most:,} in flight")

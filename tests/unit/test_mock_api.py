@@ -248,7 +248,7 @@ def test_a_retry_can_succeed(api: MockAPI) -> None:
 
 
 def test_chosen_questions_fail_every_time(api: MockAPI) -> None:
-    api.reset(faults=Faults(dropped="What is Go?", hanging=["What is Rust?"]))
+    api.reset(faults=Faults(dropped="what is go", hanging=["What is Rust?"]))
     assert [outcome(chat(api, "What is Go?")) for _ in range(3)] == ["dropped"] * 3
     assert outcome(chat(api, "What is Rust?")) == "hanging"
 

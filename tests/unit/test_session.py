@@ -234,6 +234,8 @@ def test_faults_need_practice_mode_and_known_names(fresh_session: session._Sessi
     connect()
     with pytest.raises(BadInput, match="does not know 'droped'"), faults(droped=1):
         pass
+    with pytest.raises(BadInput, match=r"Name it: faults\(server_error='What is Go\?'\)"), faults("What is Go?"):
+        pass
 
 
 def test_connect_again_starts_the_draws_anew(connected: MockAPI) -> None:

@@ -198,7 +198,7 @@ def test_what_went_wrong_has_a_mark_and_words_not_only_a_colour() -> None:
 
 def test_a_note_without_room_before_the_next_attempt_stands_at_the_end() -> None:
     tight = call("tight", Bar(0.0, 0.1, 0.2, "failed", "429"), Bar(0.21, 0.5, 9.0, "ok"))
-    assert "9.0 s · after 429" in words(Panel("Tight", (tight,), 9.0))
+    assert "9.0 s · 2 attempts" in words(Panel("Tight", (tight,), 9.0))
 
 
 def test_a_mark_stands_right_after_the_bar_it_is_about() -> None:
