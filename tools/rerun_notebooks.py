@@ -106,6 +106,8 @@ def problems(path: Path) -> list[str]:
         meant = "raises-exception" in cell.metadata.get("tags", [])
         if not meant and any(output.output_type == "error" for output in cell.outputs):
             found.append(f"code cell {number} is saved with an error, and has no tag raises-exception.")
+        if "warns" not in cell.metadata.get("tags", []) and any(o.get("name") == "stderr" for o in cell.outputs):
+            found.append(f"code cell {number} is saved with a warning, and has no tag warns.")
         if machine := MACHINE_PATH.search(json.dumps(cell.outputs)):
             found.append(f"code cell {number} shows a path of a machine: {machine.group()}")
     if notebook.metadata.get(STAMP) != digest(notebook):

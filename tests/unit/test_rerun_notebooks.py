@@ -26,7 +26,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cells = [
         new_markdown_cell("# A lesson"),
         new_code_cell("print('old')", outputs=[new_output("stream", name="stdout", text="of another run\n")]),
-        new_code_cell("import warnings; warnings.warn('careful')"),
+        new_code_cell("import warnings; warnings.warn('careful')", metadata={"tags": ["warns"]}),
         new_code_cell("import os; print(os.environ.get('OPENAI_API_KEY'), os.environ['WORKBOOK_PACE'])"),
         new_code_cell("1 / 0", metadata={"tags": ["raises-exception"], "jupyter": {"source_hidden": True}}),
     ]
@@ -81,6 +81,10 @@ def leave_an_error(notebook: nbformat.NotebookNode) -> None:
     notebook.cells[4].metadata = {}
 
 
+def leave_a_warning(notebook: nbformat.NotebookNode) -> None:
+    notebook.cells[2].metadata = {}
+
+
 def show_a_path(notebook: nbformat.NotebookNode) -> None:
     notebook.cells[1].outputs[0].text = os.sep.join(["", "home", "somebody", "workbook"])
 
@@ -94,6 +98,7 @@ def show_a_path(notebook: nbformat.NotebookNode) -> None:
         (run_a_cell_twice, "not those of one clean run"),
         (never_run_it, "not those of one clean run"),
         (leave_an_error, "code cell 4 is saved with an error"),
+        (leave_a_warning, "code cell 2 is saved with a warning"),
         (show_a_path, "code cell 1 shows a path of a machine"),
     ],
 )
