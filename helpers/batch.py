@@ -24,7 +24,8 @@ async def process_questions_batch(
     """Asks all questions, `max_concurrency` of them at a time: an `Answer` for each, in the order given.
 
     A failure is an `Answer` too (`success` is False) and does not touch the others. `queued` says how many seconds a
-    question waited for a free slot, `time` how long the service took. Raises BadInput where there is nothing to ask.
+    question waited for a free slot, `time` what came after that; a slot is held while the SDK waits before a retry.
+    Raises BadInput where there is nothing to ask.
 
     >>> answers = await process_questions_batch(["What is Python?", "What is Go?"], max_concurrency=2)
     >>> sum(answer.success for answer in answers)

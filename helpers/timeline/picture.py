@@ -184,8 +184,7 @@ def _legend(panels: Sequence[Panel], y: float) -> tuple[str, float]:
         if x + width + _px(name) > _WIDTH - _MARGIN:
             x, y = float(_MARGIN), y + 18
         if what in MARKS:
-            shapes["waiting", what] += f"M{_n(x)} {_n(y)}h13"
-            shapes["arriving", what] += f"M{_n(x + 13)} {_n(y)}h11"
+            shapes["waiting", what] += f"M{_n(x)} {_n(y)}h24"
             shapes[what, what] += f"M{_n((x + 31.5) / 3.5)} {_n(y / 3.5)}{MARKS[what]}"
         else:
             shapes[what, "ok"] += f"M{_n(x)} {_n(y)}h24"
