@@ -34,8 +34,8 @@ async def process_questions_batch(
     questions = check_list(questions, "questions", "questions")
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
         raise BadInput(
-            f"max_concurrency={max_concurrency!r} is no number of calls in flight.",
-            "Give a whole number from 1 on, such as 10.",
+            f"max_concurrency={max_concurrency!r} is not a valid number of calls in flight.",
+            "Give a whole number, 1 or more, such as 10.",
         )
     client = client or await shared_client()
     slots = asyncio.Semaphore(max_concurrency)

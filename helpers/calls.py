@@ -172,8 +172,8 @@ def check_question(question: object) -> None:
     """Raises BadInput for what cannot be sent as a question."""
     if not isinstance(question, str):
         raise BadInput(
-            f"A question is a text, and this is {_article(type(question).__name__)}: {_shortened(question)}.",
-            'Write it in quotes: "What is Python?".',
+            f"A question is a string, and this is {_article(type(question).__name__)}: {_shortened(question)}.",
+            "Take it out of the list." if isinstance(question, list) else 'Write it in quotes: "What is Python?".',
         )
     if not question.strip():
         raise BadInput("The question is empty.", "Write what you want to know between the quotes.")
@@ -198,11 +198,11 @@ def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
     """The values as a list; raises BadInput for none, and for a bare string where a list belongs."""
     if isinstance(values, str):
         raise BadInput(
-            f"`{name}` is one text, and a list belongs here.", f"Put it in brackets: [{_shortened(values)}]."
+            f"`{name}` is a single string, and a list is needed.", f"Put it in brackets: [{_shortened(values)}]."
         )
     if isinstance(values, Mapping) or hasattr(values, "columns"):
         raise BadInput(
-            f"`{name}` is {_article(type(values).__name__)}, and a list belongs here.",
+            f"`{name}` is {_article(type(values).__name__)}, and a list is needed.",
             f'Give one column of it, such as {name}=table["question"].',
         )
     if not isinstance(values, Iterable):
@@ -216,7 +216,7 @@ def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
 def _request(model: str, question: str) -> dict[str, Any]:
     check_question(question)
     if not isinstance(model, str) or not model.strip():
-        raise BadInput(f"A model is named by a text, and this is {_shortened(model)}.", f'Try "{DEFAULT_MODEL}".')
+        raise BadInput(f"A model is named by a string, and this is {_shortened(model)}.", f'Try "{DEFAULT_MODEL}".')
     return {"model": model, "messages": [{"role": "user", "content": question}]}
 
 

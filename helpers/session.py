@@ -5,6 +5,7 @@ import atexit
 import os
 import threading
 import time
+import warnings
 from collections.abc import AsyncGenerator, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
@@ -102,6 +103,8 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
     api.reset(faults=Faults(**settings))
     try:
         yield
+        for question in api.faults.unasked(api.asked):
+            warnings.warn(f"faults(): nobody asked {question!r}, so it did not fail. Check its spelling.", stacklevel=3)
     finally:
         api.reset(faults=before)
 
@@ -234,7 +237,7 @@ def _pace() -> float:
     if not 0.001 <= pace <= 1_000:
         raise BadInput(
             f"The environment variable WORKBOOK_PACE is {text!r}.",
-            "Set it to a number from 0.001 to 1000 (1 is life-like, 0.1 ten times as fast), or remove it.",
+            "Set it to a number from 0.001 to 1000 (1 is lifelike, 0.1 ten times as fast), or remove it.",
         )
     return pace
 

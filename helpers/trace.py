@@ -236,7 +236,7 @@ def timelines(*traces: Trace | Sequence[Trace]) -> "Timelines":
     for trace in several:
         if not isinstance(trace, Trace):
             raise BadInput(
-                f"timelines() got {type(trace).__name__!r}, which is no trace.",
+                f"timelines() got {type(trace).__name__!r}, which is not a trace.",
                 "Give it what `with watch() as trace:` recorded: timelines(trace, another_trace).",
             )
     return Timelines(several)

@@ -59,7 +59,7 @@ def rerun(path: Path) -> None:
 
 
 def clean_environment(profile: str) -> dict[str, str]:
-    """The environment without the author's own keys, endpoints and IPython settings; life-like latencies."""
+    """The environment without the author's own keys, endpoints and IPython settings; lifelike latencies."""
     own = ("OPENAI_", "AZURE_OPENAI_", "WORKBOOK_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {**environment, "WORKBOOK_MODE": "practice", "WORKBOOK_PACE": "1", "IPYTHONDIR": profile}

@@ -54,7 +54,7 @@ class MockAPI:
     """Answers requests as the service would, the same way in every run.
 
     Answer and usage depend on model and messages; latency and fault also on `seed` and on the how-manieth request
-    with this body it is since the last `reset`. `pace` scales every latency: 1 is life-like, 0.1 ten times as fast.
+    with this body it is since the last `reset`. `pace` scales every latency: 1 is lifelike, 0.1 ten times as fast.
 
     >>> api = MockAPI(pace=0.01)
     >>> ask = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is Python?"}]}
@@ -76,6 +76,7 @@ class MockAPI:
             if faults is not None:
                 self.faults = faults
             self._nth: Counter[str] = Counter()
+            self.asked: set[str] = set()
             self._buckets: dict[str, tuple[Bucket, Bucket]] = {}
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -170,6 +171,7 @@ class _Exchange:
         self._identify(json.dumps(asked, sort_keys=True))
         chat = read_chat(asked)
         self.model, self.question = chat.model.name, chat.question
+        self.api.asked.add(chat.question)
         if self.api.faults.no_quota:
             raise Refused(
                 429,

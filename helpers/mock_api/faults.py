@@ -76,6 +76,12 @@ class Faults:
                 draw -= who
         return None
 
+    def unasked(self, asked: Iterable[str]) -> list[str]:
+        """The chosen questions that are not among those asked."""
+        known = set(map(plain, asked))
+        chosen = [who for kind in KINDS if isinstance(who := getattr(self, kind), Mapping)]
+        return [question for who in chosen for question in who if question not in known]
+
 
 SETTINGS = tuple(field.name for field in fields(Faults))
 EVERY_TIME = 10**9

@@ -194,7 +194,7 @@ def test_a_megabyte_of_text() -> None:
 def test_an_unknown_model() -> None:
     with pytest.raises(CallFailed, match=r"no such model.*gpt-6-luna"):
         run(ask_ai("What is Go?", model="gpt-99"))
-    with pytest.raises(BadInput, match="A model is named by a text"):
+    with pytest.raises(BadInput, match="A model is named by a string"):
         run(ask_ai("What is Go?", model=None))  # type: ignore[arg-type]
 
 
@@ -204,11 +204,14 @@ def test_an_unknown_model() -> None:
         (lambda: run(process_questions_batch([])), "There are no questions"),
         (lambda: run(process_questions_batch("What is Go?")), "Put it in brackets: ['What is Go?']"),
         (lambda: run(process_questions_batch(5)), "`questions` is an int"),
-        (lambda: run(process_questions_batch(QUESTIONS, max_concurrency=0)), "is no number of calls in flight"),
-        (lambda: run(process_questions_batch(QUESTIONS, max_concurrency="8")), "max_concurrency='8' is no number"),
+        (lambda: run(process_questions_batch(QUESTIONS, max_concurrency=0)), "is not a valid number of calls"),
+        (
+            lambda: run(process_questions_batch(QUESTIONS, max_concurrency="8")),
+            "max_concurrency='8' is not a valid number",
+        ),
         (lambda: run(process_questions_batch(pd.DataFrame({"question": QUESTIONS}))), 'questions=table["question"]'),
         (lambda: sync_multiple_calls([]), "There are no questions"),
-        (lambda: run(async_multiple_calls("What is Go?")), "a list belongs here"),
+        (lambda: run(async_multiple_calls("What is Go?")), "a list is needed"),
         (lambda: run(compare_models("What is Go?", [])), "There are no model names"),
         (lambda: run(compare_models("What is Go?", "gpt-4o")), "Put it in brackets: ['gpt-4o']"),
     ],

@@ -40,7 +40,7 @@ def test_it_saves_what_a_clean_run_puts_out(clean: Path) -> None:
     notebook = nbformat.read(clean, as_version=4)
     assert notebook.cells[1].outputs[0].text == "old\n"
     assert notebook.cells[2].outputs[0].text.startswith("cell.py:1: UserWarning: careful")
-    assert notebook.cells[3].outputs[0].text == "None 1\n", "no key, and life-like latencies"
+    assert notebook.cells[3].outputs[0].text == "None 1\n", "no key, and lifelike latencies"
     assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2, 3, 4]
     assert "widgets" not in notebook.metadata and "jupyter" not in notebook.cells[4].metadata
     assert tool("--check", clean).returncode == 0

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -226,6 +227,15 @@ def test_faults_end_with_their_block_and_repeat(connected: MockAPI) -> None:
             assert client.chat.completions.create(**ASK)
         with OpenAI(max_retries=0) as client, pytest.raises(openai.InternalServerError):
             client.chat.completions.create(**ASK)
+
+
+def test_a_question_that_was_to_fail_and_is_never_asked_is_said(connected: MockAPI) -> None:
+    with pytest.warns(UserWarning, match="nobody asked 'what is pyhton'"), faults(dropped="What is Pyhton?"):
+        answers()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with faults(dropped={"What is Python?": 1}):
+            answers()
 
 
 def test_faults_need_practice_mode_and_known_names(fresh_session: session._Session) -> None:

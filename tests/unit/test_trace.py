@@ -298,7 +298,7 @@ def test_what_is_no_trace_is_said() -> None:
     with watch("a") as trace:
         pass
     assert str(timelines([trace, trace])) == str(timelines(trace, trace))
-    with pytest.raises(BadInput, match="'int', which is no trace"):
+    with pytest.raises(BadInput, match="'int', which is not a trace"):
         timelines(trace, [5])  # type: ignore[list-item]
 
 
