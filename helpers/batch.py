@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from openai import AsyncOpenAI
 
-from .calls import Answer, check_list, safe_api_call
+from .calls import Answer, ask_model, check_list, failure
 from .catalog import DEFAULT_MODEL
-from .errors import BadInput
+from .errors import BadInput, WorkbookError, pause_before_retry
 from .session import shared_client
 from .trace import one_call
 
@@ -24,7 +24,8 @@ async def process_questions_batch(
     """Asks all questions, `max_concurrency` of them at a time: an `Answer` for each, in the order given.
 
     A failure is an `Answer` too (`success` is False) and does not touch the others. `queued` says how many seconds a
-    question waited for a free slot, `time` what came after that; a slot is held while the SDK waits before a retry.
+    question waited for a free slot, `time` how long the service took. What may pass (429, 500, a broken connection) is
+    tried again, as often as the client's `max_retries` says; no slot is held while waiting for that.
     Raises BadInput where there is nothing to ask.
 
     >>> answers = await process_questions_batch(["What is Python?", "What is Go?"], max_concurrency=2)
@@ -38,13 +39,25 @@ async def process_questions_batch(
             "Give a whole number, 1 or more, such as 10.",
         )
     client = client or await shared_client()
+    attempts = client.max_retries + 1
+    once = client.with_options(max_retries=0)  # retried is here, where no slot is held meanwhile
     slots = asyncio.Semaphore(max_concurrency)
 
     async def ask(question: str) -> Answer:
-        queued_at = time.perf_counter()
-        async with slots:
-            queued = time.perf_counter() - queued_at
-            with one_call(queued_at):
-                return replace(await safe_api_call(client, question, model=model), queued=queued)
+        queued = served = 0.0
+        with one_call(time.perf_counter()):
+            for attempt in range(1, attempts + 1):
+                waiting_since = time.perf_counter()
+                async with slots:
+                    queued += time.perf_counter() - waiting_since
+                    try:
+                        answer, pause = await ask_model(once, model, question), None
+                    except WorkbookError as error:
+                        answer, pause = failure(question, model, error), pause_before_retry(error.__cause__, attempt)
+                served += answer.time
+                if pause is None or attempt == attempts:
+                    break
+                await asyncio.sleep(pause)
+        return replace(answer, queued=queued, time=served, attempts=attempt if answer.attempts else 0)
 
     return await asyncio.gather(*(ask(question) for question in questions))

@@ -73,12 +73,14 @@ async def ask_model(client: AsyncOpenAI, model: str, question: str) -> Answer:
     (1, True)
     """
     request = _request(model, question)
-    start = time.perf_counter()
+    start, response = time.perf_counter(), None
     try:
         response = await client.chat.completions.with_raw_response.create(**request)
         return _answer(model, question, response, start)
+    except WorkbookError:
+        raise
     except Exception as error:
-        raise _failed(error, start) from error
+        raise _failed(error, response, start) from error
 
 
 async def safe_api_call(client: AsyncOpenAI, question: str, *, model: str = DEFAULT_MODEL) -> Answer:
@@ -95,15 +97,7 @@ async def safe_api_call(client: AsyncOpenAI, question: str, *, model: str = DEFA
     try:
         return await ask_model(client, model, question)
     except WorkbookError as error:
-        return Answer(
-            question=question,
-            model=model,
-            time=getattr(error, "time", 0.0),
-            attempts=getattr(error, "attempts", 0),
-            success=False,
-            error=str(error),
-            error_type=type(error.__cause__ or error).__name__,
-        )
+        return failure(question, model, error)
 
 
 async def compare_models(question: str, models: Iterable[str] = COMPARE_MODELS) -> list[Answer]:
@@ -135,12 +129,15 @@ def sync_multiple_calls(questions: Iterable[str], *, model: str = DEFAULT_MODEL)
     answers = []
     with OpenAI() as client:
         for question in questions:
-            start = time.perf_counter()
+            request = _request(model, question)
+            start, response = time.perf_counter(), None
             try:
-                response = client.chat.completions.with_raw_response.create(**_request(model, question))
+                response = client.chat.completions.with_raw_response.create(**request)
                 answers.append(_answer(model, question, response, start))
+            except WorkbookError:
+                raise
             except Exception as error:
-                raise _failed(error, start) from error
+                raise _failed(error, response, start) from error
     return answers
 
 
@@ -213,6 +210,19 @@ def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
     return values
 
 
+def failure(question: str, model: str, error: WorkbookError) -> Answer:
+    """The Answer to a call that failed."""
+    return Answer(
+        question=question,
+        model=model,
+        time=getattr(error, "time", 0.0),
+        attempts=getattr(error, "attempts", 0),
+        success=False,
+        error=str(error),
+        error_type=type(error.__cause__ or error).__name__,
+    )
+
+
 def _request(model: str, question: str) -> dict[str, Any]:
     check_question(question)
     if not isinstance(model, str) or not model.strip():
@@ -238,10 +248,10 @@ def _answer(model: str, question: str, response: Any, start: float) -> Answer:
     )
 
 
-def _failed(error: Exception, start: float) -> CallFailed:
+def _failed(error: Exception, response: Any, start: float) -> CallFailed:
     failed = explain(error)
     failed.time = time.perf_counter() - start
-    request = getattr(error, "request", None)
+    request = response.http_request if response else getattr(error, "request", None)
     if request is not None:
         failed.attempts = int(request.headers.get("x-stainless-retry-count", 0)) + 1
     return failed

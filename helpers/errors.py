@@ -1,10 +1,14 @@
 """Errors that a learner reads: one sentence on what happened, one on what to do."""
 
+from contextlib import suppress
+from random import random
 from typing import Any
 
 import openai
 
 from .catalog import DEFAULT_MODEL
+
+LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
 
 
 class WorkbookError(Exception):
@@ -125,3 +129,27 @@ def _in_words(error: Exception) -> tuple[str, str]:
     if isinstance(error, (IndexError, AttributeError, TypeError)):
         return "What the service sent is no answer to a question.", "Check the base URL that the client was made with."
     return f"The call failed ({type(error).__name__}: {error}).", "If it happens again, look that message up."
+
+
+def pause_before_retry(error: BaseException | None, attempt: int) -> float | None:
+    """Seconds to wait after the `attempt`th failure (from 1); None where another attempt cannot help.
+
+    Retried is what the SDK retries, except `insufficient_quota`. A `retry-after` of up to two minutes is kept to, as
+    by the SDK; without one the pause doubles from half a second to eight, less up to a quarter by chance.
+
+    >>> pause_before_retry(ValueError("a bug"), 1) is None
+    True
+    """
+    response = getattr(error, "response", None)
+    if getattr(error, "code", None) == "insufficient_quota":
+        return None
+    if response is not None and response.status_code not in (408, 409, 429) and response.status_code < 500:
+        return None
+    if response is None and not isinstance(error, openai.APIConnectionError):
+        return None
+    headers = response.headers if response is not None else {}
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        with suppress(KeyError, ValueError):
+            told = float(headers[name]) * unit
+            return told if told <= LONGEST_RETRY_AFTER else None
+    return min(0.5 * 2 ** (attempt - 1), 8.0) * (1 - 0.25 * random())

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import AsyncGenerator, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
 
 import httpx2
@@ -21,6 +22,7 @@ from .mock_api import Faults, MockAPI, MockTransport
 from .mock_api.faults import SETTINGS
 
 PRACTICE_KEY = "practice-key"
+PRACTICE_URL = "WORKBOOK_PRACTICE_URL"  # tells a child process which OPENAI_BASE_URL is not the learner's own
 IN_PROCESS = "practice.invalid"  # a host that cannot exist; wire.py leads it to the mock API in this process
 LIVE_URL = "https://api.openai.com/v1"
 SEED = 5  # of the draws that everybody gets who asks for no other
@@ -64,7 +66,7 @@ def connect(*, live: bool = False, seed: int = SEED) -> None:
         else:
             _practise(seed)
     if live:
-        print(f"Live mode: calls go to {_session.url} with your own key, and cost money. connect() ends it.")
+        print(f"Live mode: calls go to {_shown(_session.url)} with your own key, and cost money. connect() ends it.")
         return
     print("Practice mode: a mock API on this computer answers. No key, no cost, no network needed.")
 
@@ -87,9 +89,10 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
 
     >>> connect()  # doctest: +ELLIPSIS
     Practice mode: ...
-    >>> with faults(server_error={"What is Go?": 1}):
-    ...     ...  # the first request that asks "What is Go?" gets a 500, the next one its answer
-    Ellipsis
+    >>> with faults(server_error={"What is Go?": 1}), watch() as trace:
+    ...     text = await ask_ai("What is Go?")  # the first request gets a 500, the next one its answer
+    >>> trace.requests
+    2
     """
     if nameless:
         raise BadInput("faults() wants to know what fails.", f"Name it: faults(server_error={nameless[0]!r}), say.")
@@ -131,6 +134,7 @@ def _practise(seed: int) -> None:
     _session.mode, _session.url = "practice", _session.practice_url
     os.environ["OPENAI_BASE_URL"] = _session.url
     os.environ["OPENAI_API_KEY"] = PRACTICE_KEY
+    os.environ[PRACTICE_URL] = _session.url
     _forget_clients()
     _keep_awake()
 
@@ -144,6 +148,13 @@ def _open_door(api: MockAPI) -> str:
     except (OSError, ImportError, RuntimeError):  # no socket, no aiohttp, no threads
         wire.routes[IN_PROCESS] = MockTransport(api)
         return f"http://{IN_PROCESS}/v1"
+
+
+def _shown(url: str) -> str:
+    """An address without the password or the token that may be in it."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
 
 
 def _stay_here(request: httpx2.Request) -> None:
@@ -186,15 +197,17 @@ def _go_live() -> None:
         raise WorkbookError(
             "Live mode is switched off here (WORKBOOK_MODE=practice).", "connect() gives you practice mode."
         )
-    set_now = os.environ.get("OPENAI_API_KEY")
-    if not (set_now if set_now != PRACTICE_KEY else _session.own.get("OPENAI_API_KEY")):
+    if _session.mode != "live":
+        _set_aside(os.environ)
+        _give_back(os.environ)
+    if not os.environ.get("OPENAI_API_KEY"):
+        if _session.mode == "practice":
+            _practise(_session.api.seed if _session.api else SEED)
         raise WorkbookError(
             "Live mode needs your own API key, and the environment variable OPENAI_API_KEY is not set.",
             "Set it before you start JupyterLab, or stay in practice mode with connect().",
         )
-    if _session.mode == "practice":
-        _set_aside(os.environ)
-        _give_back(os.environ)
+    if _stay_here in wire.guards:
         wire.guards.remove(_stay_here)
     _session.mode = "live"
     _session.url = os.environ.get("OPENAI_BASE_URL") or LIVE_URL
@@ -204,9 +217,10 @@ def _go_live() -> None:
 
 def _set_aside(environ: MutableMapping[str, str]) -> None:
     """Keeps the learner's own settings, and takes them out of the way of practice mode."""
+    ours = (PRACTICE_KEY, environ.pop(PRACTICE_URL, ""))  # of this process, or of the one that started it
     for name in [name for name in environ if name.startswith(("OPENAI_", "AZURE_OPENAI_")) and name != "OPENAI_LOG"]:
         value = environ.pop(name)
-        if value not in (PRACTICE_KEY, _session.practice_url):
+        if value not in ours:
             _session.own[name] = value
     if "NO_PROXY" not in _session.own:
         # keep proxies off the loopback interface. A SOCKS proxy makes OpenAI() fail even for hosts that are not to

@@ -312,7 +312,7 @@ class _Recorder:
         else:
             self._tail = (self._tail + chunk)[-TAIL:]
 
-    def ended(self, error: BaseException | None = None) -> None:
+    def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
         attempt = self._attempt
         if attempt.done is not None:
             return
@@ -326,7 +326,7 @@ class _Recorder:
             problem = body.get("error")
             attempt.code = problem.get("code") if isinstance(problem, dict) else None
             return
-        if self._events and b"data: [DONE]" not in self._tail:
+        if self._events and not whole and b"data: [DONE]" not in self._tail:
             attempt.outcome, attempt.note = "cancelled", "closed early"
             return
         attempt.outcome = "ok"

@@ -2,7 +2,8 @@
 
 Whoever wants to know what is sent puts a function into `observers`, whoever may forbid it one into `guards`, and
 whoever answers for a host puts a transport into `routes`. They meet every request of this process: from any client,
-any thread, the SDK's own retries included.
+any thread, the SDK's own retries included. (The one exception: a client of the older httpx package, which the SDK
+still accepts as `http_client`.)
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,11 +15,15 @@ from .mock_api import MockTransport
 
 
 class Observer(Protocol):
-    """Is told how one request fares. `ended` may come more than once; the first time counts."""
+    """Is told how one request fares. `ended` may come more than once; the first time counts.
+
+    It comes with the error that ended it, or without one: `whole` where the body was read to its end, and not where
+    it was closed before.
+    """
 
     def headers(self, response: httpx2.Response) -> None: ...
     def data(self, chunk: bytes) -> None: ...
-    def ended(self, error: BaseException | None = None) -> None: ...
+    def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None: ...
 
 
 # called with each request and the client that sends it
@@ -96,7 +101,7 @@ def _watch_body(response: httpx2.Response, watching: "_Watching") -> None:
     watching.headers(response)
     if response.is_closed:  # its body came along, as a mocked response's does
         watching.data(response.content)
-        watching.ended()
+        watching.ended(whole=True)
     else:
         response.stream = _WatchedBody(response.stream, watching)
 
@@ -115,9 +120,9 @@ class _Watching:
         for observer in self._observers:
             observer.data(chunk)
 
-    def ended(self, error: BaseException | None = None) -> None:
+    def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
         for observer in self._observers:
-            observer.ended(error)
+            observer.ended(error, whole=whole)
 
 
 class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
@@ -135,7 +140,7 @@ class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         except BaseException as error:
             self._watching.ended(error)
             raise
-        self._watching.ended()
+        self._watching.ended(whole=True)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -147,7 +152,7 @@ class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         except BaseException as error:
             self._watching.ended(error)
             raise
-        self._watching.ended()
+        self._watching.ended(whole=True)
 
     def close(self) -> None:
         self._body.close()

@@ -2,8 +2,11 @@
 
 import asyncio
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import openai
 import pandas as pd
 import pytest
@@ -24,6 +27,7 @@ from helpers import (
     sync_multiple_calls,
     watch,
 )
+from helpers.errors import pause_before_retry
 from helpers.mock_api import MockAPI
 from helpers.mock_api.answers import find_answer
 
@@ -109,6 +113,81 @@ def test_a_batch_keeps_its_order_and_its_limit() -> None:
     assert [answer.question for answer in answers] == questions
     assert [answer.question for answer in answers if not answer.success] == ["question 3"]
     assert answers[3].attempts == 3
+
+
+def test_a_batch_holds_no_slot_while_it_waits_to_try_again() -> None:
+    """One slot, and a question that is told to wait long: the others are answered in the meantime."""
+    settings = {"rate_limited": {"wait": 1}, "retry_after": 20}  # one second at the tests' pace
+    with faults(**settings), watch() as trace:
+        answers = run(process_questions_batch(["wait", "a", "b"], max_concurrency=1))
+    assert all(answer.success for answer in answers)
+    assert [answer.attempts for answer in answers] == [2, 1, 1]
+    wait, a, b = trace.calls
+    assert [attempt.note for attempt in wait.attempts] == ["429", ""]
+    assert a.done is not None and b.done is not None
+    assert max(a.done, b.done) < wait.attempts[1].sent
+    assert trace.max_in_flight == 1
+
+
+def test_a_batch_does_not_repeat_what_cannot_succeed() -> None:
+    for settings in ({"no_quota": True}, {"expired_key": True}):
+        with faults(**settings), watch() as trace:
+            answers = run(process_questions_batch(["a", "b"]))
+        assert [(answer.success, answer.attempts) for answer in answers] == [(False, 1)] * 2
+        assert trace.requests == 2
+
+
+def test_attempts_are_counted_where_a_call_succeeds_at_last() -> None:
+    with faults(server_error={"What is Go?": 2}):
+        assert with_client(lambda client: ask_model(client, "gpt-6-luna", "What is Go?")).attempts == 3
+
+
+def test_async_multiple_calls_raises_when_all_have_ended() -> None:
+    with faults(no_quota=True), watch() as trace, pytest.raises(CallFailed, match="no credit"):
+        run(async_multiple_calls(["a", "b", "c"]))
+    assert all(call.done is not None for call in trace.calls) and len(trace.calls) == 3
+    with faults(server_error="b"), watch() as trace, pytest.raises(CallFailed, match="500"):
+        run(async_multiple_calls(["a", "b", "c"]))
+    assert [call.outcome for call in trace.calls if call.question != "b"] == ["ok", "ok"]
+
+
+def test_a_workbook_error_on_the_way_is_passed_on_as_it_is() -> None:
+    answer = with_client(lambda client: safe_api_call(client, "Hi"), base_url="https://api.openai.example/v1")
+    assert answer.error is not None and answer.error.startswith("Practice mode stopped a call to api.openai.example")
+    with pytest.raises(BadInput, match="A model is named by a string"):
+        sync_multiple_calls(["What is Go?"], model="")
+
+
+def test_a_reply_without_an_answer() -> None:
+    def empty(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"id": "x", "object": "chat.completion", "created": 1, "choices": []})
+
+    http_client = httpx2.AsyncClient(transport=httpx2.MockTransport(empty))
+    answer = with_client(lambda client: safe_api_call(client, "What is Go?"), http_client=http_client)
+    assert "no answer to a question" in str(answer.error)
+    assert answer.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "code", "pause"),
+    [
+        (429, {"retry-after-ms": "250", "retry-after": "1"}, None, (0.25, 0.25)),
+        (429, {"retry-after": "7"}, None, (7, 7)),
+        (503, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None, (0.75, 1)),
+        (500, {}, None, (0.75, 1)),
+        (429, {"retry-after": "500"}, None, None),
+        (429, {"retry-after": "1"}, "insufficient_quota", None),
+        (400, {}, None, None),
+        (401, {}, None, None),
+    ],
+)
+def test_how_long_to_wait_before_the_third_attempt(
+    status: int, headers: dict[str, str], code: str | None, pause: tuple[float, float] | None
+) -> None:
+    request = httpx2.Request("POST", "http://127.0.0.1/v1")
+    response = httpx2.Response(status, headers=headers, request=request)
+    got = pause_before_retry(openai.APIStatusError("no", response=response, body={"code": code}), 2)
+    assert got is None if pause is None else pause[0] <= got <= pause[1]
 
 
 def test_a_failed_call_says_why_and_keeps_the_cause() -> None:
@@ -247,6 +326,20 @@ def test_a_client_that_was_closed_or_belongs_to_another_loop() -> None:
 
     shared = asyncio.run(make())
     assert "closed already" in str(asyncio.run(safe_api_call(shared, "What is Go?")).error)
+
+
+def test_two_loops_at_once_have_a_shared_client_each() -> None:
+    together = threading.Barrier(2)
+
+    async def main() -> AsyncOpenAI:
+        client = await helpers.shared_client()
+        await asyncio.to_thread(together.wait, 10)
+        assert await ask_ai("What is Go?")
+        return client
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(asyncio.run, [main(), main()])
+    assert first is not second
 
 
 def test_a_shared_client_that_somebody_closed_is_made_again() -> None:

@@ -155,6 +155,13 @@ def test_pace_scales_latencies_and_waiting_times_alike() -> None:
     assert told == [2, 0.2]
 
 
+def test_a_long_answer_takes_longer() -> None:
+    api = MockAPI(pace=1)
+    short = [seconds(chat(api, model="gpt-6.1-sol", max_completion_tokens=1)) for _ in range(9)]
+    long = [seconds(chat(api, model="gpt-6.1-sol")) for _ in range(9)]
+    assert sorted(long)[4] > 1.5 * sorted(short)[4]
+
+
 def test_latencies_are_life_like() -> None:
     """At pace 1 each model answers within a few seconds; the first to speak is not the first to finish."""
     api = MockAPI(pace=1)

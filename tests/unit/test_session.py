@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
@@ -166,6 +167,74 @@ def test_live_mode_without_a_key_says_what_to_do(fresh_session: session._Session
         connect(live=True)
     assert fresh_session.mode == "practice"
     answers()
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_in_live_mode_calls_go_out_with_the_learners_key_and_patience() -> None:
+    """To a transport that stands for the network: nothing leaves this machine."""
+    seen: list[tuple[str, str]] = []
+
+    def network(request: httpx2.Request) -> httpx2.Response:
+        seen.append((request.url.host, request.headers["authorization"]))
+        return httpx2.Response(200, json={"object": "list", "data": []})
+
+    async def shared() -> AsyncOpenAI:
+        return await helpers.shared_client()
+
+    async def main() -> tuple[AsyncOpenAI, AsyncOpenAI]:
+        practice = await shared()
+        connect(live=True)
+        return practice, await shared()
+
+    connect()
+    del os.environ["WORKBOOK_MODE"]
+    practice, live = asyncio.run(main())
+    assert practice.base_url.host == "127.0.0.1" and live.base_url.host == "api.openai.com"
+    assert live.timeout == openai.DEFAULT_TIMEOUT and practice.timeout == session.SECONDS
+    with OpenAI(http_client=httpx2.Client(transport=httpx2.MockTransport(network))) as client:
+        client.models.list()
+    assert seen == [("api.openai.com", f"Bearer {CANARY}")]
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_the_address_is_shown_without_a_password(capsys: pytest.CaptureFixture[str]) -> None:
+    del os.environ["WORKBOOK_MODE"]
+    os.environ["OPENAI_BASE_URL"] = "https://user:canary@proxy.example:8443/v1?token=canary"
+    connect(live=True)
+    out = capsys.readouterr().out
+    assert "https://proxy.example:8443/v1" in out and "canary" not in out
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_a_key_that_was_deleted_during_practice_is_kept_too() -> None:
+    connect()
+    del os.environ["OPENAI_API_KEY"], os.environ["WORKBOOK_MODE"]
+    connect(live=True)
+    assert os.environ["OPENAI_API_KEY"] == CANARY
+
+
+CHILD = """
+import os
+from helpers import connect
+os.environ["OPENAI_API_KEY"] = "the-childs-own"
+connect()
+connect(live=True)
+"""
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_child_process_does_not_take_practice_mode_for_an_address_of_its_own() -> None:
+    environment = {**os.environ, "WORKBOOK_MODE": ""}
+    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, timeout=60, env=environment)
+    assert "calls go to https://api.openai.com/v1" in done.stdout, done.stderr
+
+
+@pytest.mark.usefixtures("connected")
+def test_faults_end_with_their_block_when_it_fails_too() -> None:
+    with pytest.raises(ZeroDivisionError), faults(server_error=1):
+        raise ZeroDivisionError
+    with OpenAI(max_retries=0) as client:
+        assert client.chat.completions.create(**ASK).choices
 
 
 @pytest.mark.usefixtures("fresh_session")

@@ -6,7 +6,7 @@ import gzip
 import json
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
@@ -121,6 +121,53 @@ def test_compressed_answers_are_read_too(encoding: str, in_pieces: bool, stream:
         if stream:
             list(response)
     assert [(call.outcome, call.prompt_tokens, call.completion_tokens) for call in trace.calls] == [("ok", 3, 4)]
+
+
+def test_a_stream_that_ends_without_done_was_read_to_its_end() -> None:
+    """As the Responses API's streams do."""
+
+    def events(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(
+            200, headers={"content-type": "text/event-stream"}, stream=Pieces(b'data: {"type": "x"}\n\n' * 3)
+        )
+
+    client = OpenAI(http_client=httpx2.Client(transport=httpx2.MockTransport(events)))
+    with client, watch() as trace:
+        assert len(list(client.responses.create(model="m", input="Hi", stream=True))) == 3
+    assert outcomes(trace.calls[0]) == [("ok", "")]
+
+
+def test_a_sync_stream_that_breaks_off() -> None:
+    with faults(dropped="What is Go?"), OpenAI(max_retries=0) as client, watch() as trace:
+        stream = client.chat.completions.create(**ask(), stream=True)
+        with pytest.raises(openai.APIConnectionError):
+            list(stream)
+    assert outcomes(trace.calls[0]) == [("failed", "dropped")]
+
+
+def test_a_body_that_is_cancelled_is_closed() -> None:
+    closed: list[bool] = []
+
+    class Endless(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"{"
+            await asyncio.Event().wait()
+
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    async def main() -> None:
+        transport = httpx2.MockTransport(
+            lambda request: httpx2.Response(200, headers={"content-type": "application/json"}, stream=Endless())
+        )
+        async with AsyncOpenAI(http_client=httpx2.AsyncClient(transport=transport)) as client:
+            with watch() as trace, pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await client.chat.completions.create(**ask())
+            assert outcomes(trace.calls[0]) == [("cancelled", "")]
+
+    asyncio.run(main())
+    assert closed
 
 
 def test_clients_that_are_gone_keep_their_numbers() -> None:
