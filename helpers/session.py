@@ -1,7 +1,6 @@
 """`connect()`: which API the calls of this process go to, practice or live, and the client that helpers share."""
 
 import asyncio
-import atexit
 import os
 import threading
 import time
@@ -259,7 +258,7 @@ def _pace() -> float:
 # ---- the client that helpers share -------------------------------------------------------------------------------
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
-# what closes each client that is open, and the loop on which it has to be done
+# what closes each client that is open, and the loop that will do it
 _keepers: dict[AsyncOpenAI, tuple[AsyncGenerator, asyncio.AbstractEventLoop]] = {}
 
 
@@ -310,11 +309,3 @@ def _forget_clients() -> None:
     _clients.clear()
     # the module-level client (openai.chat.completions…) has read the environment too
     getattr(openai, "_reset_client", lambda: None)()
-
-
-@atexit.register
-def _close_clients() -> None:
-    """Closes the clients of loops that nobody closed, such as a notebook's; aiohttp would complain of each."""
-    for keeper, loop in list(_keepers.values()):
-        if not loop.is_closed() and not loop.is_running():
-            loop.run_until_complete(keeper.aclose())
