@@ -236,12 +236,12 @@ def test_failures_have_their_names(transport: str) -> None:
     assert {call.client for call in trace.calls} == {1, 2}
 
 
-def test_a_cancelled_call() -> None:
+def test_a_cancelled_call(connected: MockAPI) -> None:
     async def main(trace: Trace) -> None:
         async with AsyncOpenAI() as client:
             call = asyncio.ensure_future(client.chat.completions.create(**ask("slow")))
-            while not trace.calls:
-                await asyncio.sleep(0)
+            while not connected.asked:
+                await asyncio.sleep(0.01)
             assert trace.calls[0].outcome == "running"
             assert trace.calls[0].seconds is None
             call.cancel()
