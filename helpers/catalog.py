@@ -42,7 +42,6 @@ MODELS: dict[str, Model] = {
 }
 DEFAULT_MODEL: str = _CATALOG["default"]
 COMPARE_MODELS: tuple[str, ...] = tuple(_CATALOG["compare"])
-READ: date = _CATALOG["read"]
 
 
 def cost(model: str, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:

@@ -69,16 +69,15 @@ def explain(error: Exception) -> CallFailed:
 def _in_words(error: Exception) -> tuple[str, str]:
     code = getattr(error, "code", None)
     status = getattr(error, "status_code", None)
-    if what_broke(error) == "timeout":
+    broke = what_broke(error)
+    if broke == "timeout":
         return (
             "The answer did not come within the time allowed.",
             "Ask again; if it happens often, allow more time with timeout=, or ask for a shorter answer.",
         )
     if isinstance(error, openai.APIConnectionError):
         return (
-            "The connection to the service broke off."
-            if what_broke(error) == "dropped"
-            else "The service cannot be reached.",
+            "The connection to the service broke off." if broke == "dropped" else "The service cannot be reached.",
             "Check your network, then ask again.",
         )
     if isinstance(error, openai.RateLimitError):

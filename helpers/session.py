@@ -258,8 +258,8 @@ def _pace() -> float:
 # ---- the client that helpers share -------------------------------------------------------------------------------
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
-# what closes each client that is open, and the loop that will do it
-_keepers: dict[AsyncOpenAI, tuple[AsyncGenerator, asyncio.AbstractEventLoop]] = {}
+# what closes each client that is open; a generator that nobody keeps would close its client at once
+_keepers: dict[AsyncOpenAI, AsyncGenerator] = {}
 
 
 async def shared_client() -> AsyncOpenAI:
@@ -274,7 +274,7 @@ async def shared_client() -> AsyncOpenAI:
     if loop not in _clients or _clients[loop].is_closed():
         keeper = _keep_client()
         client = await anext(keeper)
-        _clients[loop], _keepers[client] = client, (keeper, loop)
+        _clients[loop], _keepers[client] = client, keeper
     return _clients[loop]
 
 
@@ -284,7 +284,8 @@ async def _keep_client() -> AsyncGenerator[AsyncOpenAI, None]:
         try:
             yield client
         finally:
-            _, loop = _keepers.pop(client)
+            del _keepers[client]
+            loop = asyncio.get_running_loop()
             if _clients.get(loop) is client:
                 del _clients[loop]
 

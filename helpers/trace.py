@@ -141,7 +141,7 @@ class Trace:
         return None if None in costs else sum(each or 0.0 for each in costs)
 
     def panel(self) -> timeline.Panel:
-        """The trace as timeline.py draws it."""
+        """The trace as the timeline draws it."""
         with self._lock:
             rows = tuple(
                 timeline.Row(

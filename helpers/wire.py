@@ -48,9 +48,7 @@ _original_asend = httpx2.AsyncClient.send
 
 
 def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-    for guard in guards:
-        guard(request)
-    transport = routes.get(request.url.host)
+    transport = _cleared(request)
     # what a request says of timeouts came from its own client, and travels with it
     client = httpx2.Client(transport=transport, trust_env=False) if transport else self
     if not observers:
@@ -75,9 +73,7 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
 async def _asend(
     self: httpx2.AsyncClient, request: httpx2.Request, *, stream: bool = False, **options: Any
 ) -> httpx2.Response:
-    for guard in guards:
-        guard(request)
-    transport = routes.get(request.url.host)
+    transport = _cleared(request)
     client = httpx2.AsyncClient(transport=transport, trust_env=False) if transport else self
     if not observers:
         return await _original_asend(client, request, stream=stream, **options)
@@ -95,6 +91,13 @@ async def _asend(
             await response.aclose()
             raise
     return response
+
+
+def _cleared(request: httpx2.Request) -> MockTransport | None:
+    """Shows the request to the guards; returns what answers it, where that is not the network."""
+    for guard in guards:
+        guard(request)
+    return routes.get(request.url.host)
 
 
 def _watch_body(response: httpx2.Response, watching: "_Watching") -> None:

@@ -63,10 +63,11 @@ class Faults:
 
     def strike(self, question: str, nth: int, rng: Random) -> Fault | None:
         """The fault that the `nth` request (from 1) with this question gets, or None."""
-        for kind in KINDS:
-            who = getattr(self, kind)
-            if isinstance(who, Mapping) and nth <= who.get(plain(question), 0):
-                return kind
+        if chosen := self._by_question():
+            asked = plain(question)
+            for kind, who in chosen:
+                if nth <= who.get(asked, 0):
+                    return kind
         draw = rng.random()
         for kind in KINDS:
             who = getattr(self, kind)
@@ -79,8 +80,10 @@ class Faults:
     def unasked(self, asked: Iterable[str]) -> list[str]:
         """The chosen questions that are not among those asked."""
         known = set(map(plain, asked))
-        chosen = [who for kind in KINDS if isinstance(who := getattr(self, kind), Mapping)]
-        return [question for who in chosen for question in who if question not in known]
+        return [question for _, who in self._by_question() for question in who if question not in known]
+
+    def _by_question(self) -> list[tuple[Fault, Mapping[str, int]]]:
+        return [(kind, who) for kind in KINDS if isinstance(who := getattr(self, kind), Mapping)]
 
 
 SETTINGS = tuple(field.name for field in fields(Faults))

@@ -3,13 +3,11 @@
 import os
 from collections.abc import Iterator
 
-import httpx2
 import openai._base_client
 import pytest
-from openai import AsyncOpenAI, OpenAI
 
 from helpers import session
-from helpers.mock_api import MockAPI, MockTransport
+from helpers.mock_api import MockAPI
 
 PACE = 0.01
 
@@ -44,15 +42,3 @@ def connected(fresh_session: session._Session, capsys: pytest.CaptureFixture[str
 @pytest.fixture
 def api() -> MockAPI:
     return MockAPI(pace=PACE)
-
-
-def sync_client(api: MockAPI, **options: object) -> OpenAI:
-    return OpenAI(api_key="any", http_client=httpx2.Client(transport=MockTransport(api)), **options)  # type: ignore[arg-type]
-
-
-def async_client(api: MockAPI, **options: object) -> AsyncOpenAI:
-    return AsyncOpenAI(
-        api_key="any",
-        http_client=httpx2.AsyncClient(transport=MockTransport(api)),
-        **options,  # type: ignore[arg-type]
-    )
