@@ -5,8 +5,8 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import AsyncGenerator, Iterator, MutableMapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
@@ -37,6 +37,7 @@ class _Session:
         self.api: MockAPI | None = None
         self.url = ""  # where calls go
         self.practice_url = ""
+        self.door: Any = None  # what serves the mock API at practice_url: it answers from its attribute `api`
         # the learner's own settings (None: not set), kept while practice mode has its own in their place; never shown
         self.own: dict[str, str | None] = {}
 
@@ -80,7 +81,8 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
     - `rate_limited`: 429, to be asked again after `retry_after` seconds (None: it does not say);
     - `server_error`: 500;
     - `dropped`: the connection breaks off;
-    - `hanging`: no answer ever comes. A hang is not scaled by WORKBOOK_PACE.
+    - `hanging`: no answer ever comes. A hang is not scaled by WORKBOOK_PACE;
+    - `refused`: 400, as for a prompt that was flagged: to ask again is of no use.
 
     Limits, for each model: `requests_per_minute` (with `burst`: how many may come at once) and `tokens_per_minute`;
     `rate_limit_headers=False` leaves the x-ratelimit-* headers out.
@@ -123,18 +125,23 @@ def require_connection() -> None:
 def _practise(seed: int) -> None:
     if _session.api is None:
         _session.api = MockAPI(seed, _pace())
+    _session.api.reset(seed, Faults())
+    _point_at_practice(_session.api)
+    _forget_clients()
+
+
+def _point_at_practice(api: MockAPI) -> None:
     wire.install()
     if _stay_here not in wire.guards:
         wire.guards.append(_stay_here)
     _set_aside(os.environ)
-    if not _session.practice_url:
-        _session.practice_url = _open_door(_session.api)
-    _session.api.reset(seed, Faults())
+    if _session.door is None:
+        _session.practice_url = _open_door(api)
+    _session.door.api = api
     _session.mode, _session.url = "practice", _session.practice_url
     os.environ["OPENAI_BASE_URL"] = _session.url
     os.environ["OPENAI_API_KEY"] = PRACTICE_KEY
     os.environ[PRACTICE_URL] = _session.url
-    _forget_clients()
     _keep_awake()
 
 
@@ -143,10 +150,41 @@ def _open_door(api: MockAPI) -> str:
     try:
         from .mock_api.server import Server
 
-        return Server(api).url
+        _session.door = Server(api)
+        return _session.door.url
     except (OSError, ImportError, RuntimeError):  # no socket, no aiohttp, no threads
-        wire.routes[IN_PROCESS] = MockTransport(api)
+        _session.door = wire.routes[IN_PROCESS] = MockTransport(api)
         return f"http://{IN_PROCESS}/v1"
+
+
+@asynccontextmanager
+async def answered_by(api: MockAPI) -> AsyncIterator[str]:
+    """For checks: inside, practice mode it is, whatever the mode outside, and `api` answers. Gives its address.
+
+    Clients that were made in practice mode before reach `api` too. Afterwards mode, environment, clients, and the
+    notebook's own mock API with its draws are what they were, whatever was done to them meanwhile.
+    """
+    session, environ, guards = {**vars(_session), "own": dict(_session.own)}, dict(os.environ), list(wire.guards)
+    clients, keepers = dict(_clients), list(_keepers)
+    if session["mode"] != "practice":
+        _forget_clients()
+    _point_at_practice(api)
+    try:
+        yield _session.url
+    finally:
+        vars(_session).update(session, door=_session.door, practice_url=_session.practice_url)
+        _session.door.api = _session.api or api
+        for name in os.environ.keys() | environ.keys():
+            if name not in environ:
+                del os.environ[name]
+            elif os.environ.get(name) != environ[name]:
+                os.environ[name] = environ[name]
+        wire.guards[:] = guards
+        if session["mode"] != "practice":
+            for keeper in [keeper for client, keeper in _keepers.items() if client not in keepers]:
+                await keeper.aclose()
+            _forget_clients()
+        _clients.update(clients)
 
 
 def _shown(url: str) -> str:

@@ -48,6 +48,7 @@ class Served(NamedTuple):
     question: str
     nth: int  # the how-manieth request with this body
     outcome: str  # a status, "dropped" or "hanging"
+    answer: str = ""  # the text that was sent, where one was
 
 
 class MockAPI:
@@ -65,6 +66,7 @@ class MockAPI:
     def __init__(self, seed: int = 0, pace: float = 1.0) -> None:
         self.clock = Clock(pace)
         self.served: deque[Served] = deque(maxlen=10_000)
+        self.closed = False
         self._lock = threading.Lock()
         self.reset(seed, Faults())
 
@@ -79,6 +81,10 @@ class MockAPI:
             self.asked: set[str] = set()
             self._buckets: dict[str, tuple[Bucket, Bucket]] = {}
 
+    def close(self) -> None:
+        """Lets nobody wait any longer: what hangs is dropped, and every request from now on is refused at once."""
+        self.closed = True
+
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """The reply to one request. `path` begins with /v1; the names in `headers` are lower-case."""
         with self._lock:
@@ -88,8 +94,19 @@ class MockAPI:
             except Refused as refused:
                 reply = exchange.refusal(refused)
             outcome = str(reply.status) if reply.ending == "complete" else reply.ending
-            self.served.append(Served(path, exchange.model, exchange.question, exchange.nth, outcome))
+            self.served.append(Served(path, exchange.model, exchange.question, exchange.nth, outcome, exchange.answer))
             return reply
+
+    def answer(self, model: Model, question: str) -> str:
+        """What a model answers to a question."""
+        return find_answer(question, model.practice.answers)
+
+    def latency(self, model: Model, question: str, rng: Random) -> tuple[float, float]:
+        """Seconds until a model begins to answer a question, and for each token after the first."""
+        practice = model.practice
+        first = practice.first_token * rng.lognormvariate(0, practice.spread)
+        each = rng.lognormvariate(0, practice.spread) / practice.tokens_per_second
+        return first * self.clock.pace, each * self.clock.pace
 
     def count(self, key: str) -> int:
         self._nth[key] += 1
@@ -114,6 +131,7 @@ class _Exchange:
         self.path = path
         self.model = ""
         self.question = ""
+        self.answer = ""
         self.nth = 0
         self.id = ""
         self.limit_headers: dict[str, str] = {}
@@ -121,6 +139,8 @@ class _Exchange:
     def reply(self, method: str, headers: Mapping[str, str], body: bytes) -> Reply:
         # also where nothing is asked of the models, an exchange has its id
         self._identify(f"{method} {self.path}")
+        if self.api.closed:
+            raise Refused(400, "This API is closed.", "closed")
         handler, allowed = self._route()
         if method != allowed:
             raise Refused(405, f"Not allowed to {method} on {self.path}. (HINT: use {allowed})", "method_not_supported")
@@ -179,7 +199,7 @@ class _Exchange:
                 "insufficient_quota",
                 kind="insufficient_quota",
             )
-        tokens = split_tokens(find_answer(chat.question, chat.model.practice.answers))[: chat.limit]
+        tokens = split_tokens(self.api.answer(chat.model, chat.question))[: chat.limit]
         self._admit(chat.prompt_tokens + len(tokens))
         fault = self.api.faults.strike(chat.question, self.nth, self._random("fault"))
         if fault == "rate_limited":
@@ -198,14 +218,18 @@ class _Exchange:
                 "The server had an error while processing your request. Sorry about that!",
                 kind="server_error",
             )
+        if fault == "refused":
+            raise Refused(
+                400, "Invalid prompt: it was flagged, and will not be answered.", "invalid_prompt", "messages"
+            )
         return (self._streamed if chat.stream else self._whole)(chat, tokens, fault)
 
     def _whole(self, chat: ChatRequest, tokens: list[str], fault: Fault | None) -> Reply:
-        first, each = self._latency(chat.model)
+        first, each = self._latency(chat)
         if fault == "dropped" or fault == "hanging":
             return Reply(first if fault == "dropped" else 0.0, ending=fault)
-        text, finish, usage = "".join(tokens), self._finish(chat, tokens), self._usage(chat, tokens)
-        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+        self.answer, finish, usage = "".join(tokens), self._finish(chat, tokens), self._usage(chat, tokens)
+        message: dict[str, Any] = {"role": "assistant", "content": self.answer, "refusal": None, "annotations": []}
         completion = {
             "id": f"chatcmpl-{self.id}",
             "object": "chat.completion",
@@ -221,7 +245,7 @@ class _Exchange:
         return self._json(completion, first + each * len(tokens))
 
     def _streamed(self, chat: ChatRequest, tokens: list[str], fault: Fault | None) -> Reply:
-        first, each = self._latency(chat.model)
+        first, each = self._latency(chat)
 
         def event(choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
             chunk: dict[str, Any] = {
@@ -252,14 +276,11 @@ class _Exchange:
         if fault == "dropped" or fault == "hanging":
             # it begins well, which makes it the nastier fault
             return Reply(first, 200, headers, tuple(pieces[: len(pieces) // 2]), fault)
+        self.answer = "".join(tokens)
         return Reply(first, 200, headers, tuple(pieces))
 
-    def _latency(self, model: Model) -> tuple[float, float]:
-        """Seconds to the first token, and for each token after it."""
-        rng, practice = self._random("latency"), model.practice
-        first = practice.first_token * rng.lognormvariate(0, practice.spread)
-        each = rng.lognormvariate(0, practice.spread) / practice.tokens_per_second
-        return first * self.api.clock.pace, each * self.api.clock.pace
+    def _latency(self, chat: ChatRequest) -> tuple[float, float]:
+        return self.api.latency(chat.model, chat.question, self._random("latency"))
 
     @staticmethod
     def _finish(chat: ChatRequest, tokens: list[str]) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from random import Random
-from typing import Literal
+from typing import Literal, get_args
 
 from ..errors import BadInput
 from .answers import plain
 
-Fault = Literal["rate_limited", "server_error", "dropped", "hanging"]
-KINDS: tuple[Fault, ...] = ("rate_limited", "server_error", "dropped", "hanging")
+Fault = Literal["rate_limited", "server_error", "dropped", "hanging", "refused"]
+KINDS: tuple[Fault, ...] = get_args(Fault)
 
 # A share of all requests, one question, several questions, or how many requests of each question.
 Who = float | str | Iterable[str] | Mapping[str, int]
@@ -23,6 +23,7 @@ class Faults:
     server_error: Who = 0
     dropped: Who = 0
     hanging: Who = 0
+    refused: Who = 0
     retry_after: float | None = 1.0  # seconds that a fault's 429 tells to wait; None: it does not say
     requests_per_minute: float = 10_000
     tokens_per_minute: float = 10_000_000

@@ -10,6 +10,7 @@ from aiohttp import web
 from .api import MockAPI
 
 MOST_BYTES = 64 * 1024 * 1024  # of a request; far more than any prompt
+TICK = 0.05  # seconds; how often a hanging request looks whether the API was closed
 MOST_FILES = 8_192  # open at once; each call in flight takes two, and macOS begins with 256
 
 
@@ -64,7 +65,8 @@ class Server:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        reply = self.api.handle(request.method, request.path, headers, await request.read())
+        api = self.api
+        reply = api.handle(request.method, request.path, headers, await request.read())
         await asyncio.sleep(reply.before)
         if reply.ending == "complete" and len(reply.pieces) == 1:
             return web.Response(status=reply.status, headers=reply.headers, body=reply.pieces[0].data)
@@ -74,9 +76,9 @@ class Server:
             if not response.prepared:
                 await response.prepare(request)
             await response.write(piece.data)
-        if reply.ending == "hanging":
-            await asyncio.Event().wait()
-        if reply.ending == "dropped" and request.transport is not None:
+        while reply.ending == "hanging" and not api.closed:
+            await asyncio.sleep(TICK)
+        if reply.ending != "complete" and request.transport is not None:
             request.transport.close()
         return response
 

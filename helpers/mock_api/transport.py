@@ -8,7 +8,7 @@ import httpx2
 
 from .api import MockAPI, Reply
 
-FOREVER = 86_400.0  # seconds; a hang outlasts every timeout
+TICK = 0.05  # seconds; how often a hanging request looks whether the API was closed
 
 
 class MockTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
@@ -26,14 +26,14 @@ class MockTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         reply = self._reply(request, request.read())
-        steps = _steps(reply, request)
+        steps = _steps(self.api, reply, request)
         while isinstance(step := next(steps), float):
             time.sleep(step)
         return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(steps))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         reply = self._reply(request, await request.aread())
-        steps = _steps(reply, request)
+        steps = _steps(self.api, reply, request)
         while isinstance(step := next(steps), float):
             await asyncio.sleep(step)
         return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(steps))
@@ -45,7 +45,7 @@ class MockTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
 Step = float | bytes  # seconds to wait, or what is received; an empty one stands for the headers
 
 
-def _steps(reply: Reply, request: httpx2.Request) -> Iterator[Step]:
+def _steps(api: MockAPI, reply: Reply, request: httpx2.Request) -> Iterator[Step]:
     """What a reply is for its client, step by step; it raises what a socket would."""
     limit = request.extensions.get("timeout", {}).get("read")
 
@@ -62,8 +62,12 @@ def _steps(reply: Reply, request: httpx2.Request) -> Iterator[Step]:
         if piece.wait:
             yield from wait(piece.wait)
         yield piece.data
-    if reply.ending == "hanging":
-        yield from wait(FOREVER)
+    waited = 0.0
+    while reply.ending == "hanging" and not api.closed:
+        if limit is not None and waited >= limit:
+            raise httpx2.ReadTimeout("The read operation timed out", request=request)
+        yield TICK
+        waited += TICK
     if reply.ending != "complete":
         raise httpx2.RemoteProtocolError("Server disconnected before its answer was complete.", request=request)
 
