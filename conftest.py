@@ -5,6 +5,7 @@ It holds for the kernels of the notebooks too: they inherit the environment.
 
 import os
 import runpy
+import tempfile
 from pathlib import Path
 
 GUARD = Path(__file__).parent / "tests" / "guard"
@@ -12,6 +13,8 @@ GUARD = Path(__file__).parent / "tests" / "guard"
 os.environ.update(
     WORKBOOK_MODE="practice",
     WORKBOOK_PACE="0.05",
+    # what the tests do is no learner's progress
+    WORKBOOK_PROGRESS=os.path.join(tempfile.mkdtemp(), "progress.json"),
     # whatever key is set on this machine, the tests never see it; this one must show up nowhere
     OPENAI_API_KEY="canary-key-of-the-tests",
     # nobody listens there: a request that does not stay on the loopback interface fails

@@ -1,4 +1,4 @@
-"""What the notebooks import: practice mode, the record of calls, and the lessons' calls made robust."""
+"""What the notebooks import: practice mode, the record of calls, the lessons' calls made robust, the practice tasks."""
 
 from .batch import process_questions_batch
 from .calls import (
@@ -12,6 +12,7 @@ from .calls import (
 )
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL
 from .errors import BadInput, CallFailed, WorkbookError
+from .practice import open_bug, open_exercise, progress
 from .session import connect, faults, shared_client
 from .trace import Trace, timelines, watch
 
@@ -29,7 +30,10 @@ __all__ = [
     "compare_models",
     "connect",
     "faults",
+    "open_bug",
+    "open_exercise",
     "process_questions_batch",
+    "progress",
     "safe_api_call",
     "shared_client",
     "sync_multiple_calls",

@@ -46,6 +46,7 @@ class Call:
     model: str
     question: str  # the last message
     stream: bool
+    blocking: bool  # sent by a client without await, in a thread whose event loop had to stand still for it
     queued: float | None = None  # when a helper put it in the queue for a slot
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -198,7 +199,8 @@ class Trace:
                 if client not in self._clients:  # an id() would be used again
                     self._clients[client] = next(self._client_numbers)
                 number = self._clients[client]
-                call = Call(len(self.calls) + 1, number, request.url.path, **asked)
+                blocking = task >= 0 and isinstance(client, httpx2.Client)
+                call = Call(len(self.calls) + 1, number, request.url.path, **asked, blocking=blocking)
                 if shared and shared.queued_at is not None:
                     call.queued = max(0.0, shared.queued_at - self._zero)
                 self.calls.append(call)

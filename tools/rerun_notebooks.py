@@ -25,6 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("notebooks", "solutions")
 SECONDS = 120  # for one cell
 STAMP = "workbook"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 # where Python says which file a warning is about, a notebook's cell has a path of this machine's own
 CELL_FILE = re.compile(r"[^\s\"']*ipykernel_\d+[/\\]\d+\.py")
@@ -59,20 +63,21 @@ def rerun(path: Path) -> None:
 
 
 def clean_environment(profile: str) -> dict[str, str]:
-    """The environment without the author's own keys, endpoints and IPython settings; lifelike latencies."""
+    """The environment without the author's own keys, endpoints, progress and IPython settings; lifelike latencies."""
     own = ("OPENAI_", "AZURE_OPENAI_", "WORKBOOK_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return {**environment, "WORKBOOK_MODE": "practice", "WORKBOOK_PACE": "1", "IPYTHONDIR": profile}
+    return {
+        **environment,
+        "WORKBOOK_MODE": "practice",
+        "WORKBOOK_PACE": "1",
+        "WORKBOOK_PROGRESS": f"{profile}/progress.json",
+        "IPYTHONDIR": profile,
+    }
 
 
 def save(path: Path, notebook: nbformat.NotebookNode) -> None:
     """Writes a notebook with nothing in it that another machine, or another day, would write otherwise."""
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
+    notebook.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
         cell.metadata = nbformat.from_dict({name: cell.metadata[name] for name in ("tags",) if name in cell.metadata})

@@ -1,0 +1,244 @@
+"""`open_exercise()` and `open_bug()`: check, hint, solution, and in the bug clinic the diagnosis."""
+
+import inspect
+from collections.abc import Callable, Generator
+from typing import Any
+
+from ..errors import WorkbookError
+from ..timeline import Panel
+from ..timeline.record import one_line
+from . import logbook
+from .clinic import BUGS
+from .judging import Finding, kind_of
+from .manifest import Bug, Entry, find, manifest, solution_of
+from .running import Run, run
+from .showing import Note, Outcome, Puzzle, Verdict
+from .tasks import TASKS, Task
+
+_running: set[str] = set()  # the task that is being checked
+
+
+class Check:
+    """What `check()` gives: `await` it."""
+
+    def __init__(self, begin: Callable[[], Any], how: str) -> None:
+        self._begin = begin
+        self._how = how
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._begin().__await__()
+
+    def __repr__(self) -> str:
+        return f"The check has not begun. Write `await` in front of it: await {self._how}"
+
+
+class Exercise:
+    """One practice task: see `open_exercise`."""
+
+    _called = "exercise"
+
+    def __init__(self, entry: Entry, part: Entry | Bug, task: Task) -> None:
+        self._entry = entry
+        self._part = part
+        self._task = task
+        self._hints = 0
+
+    def __repr__(self) -> str:
+        return f"{self._part.title}. `await {self._called}.check(your_function)` says how far you are."
+
+    def check(self, function: Any) -> Check:
+        """Calls your function with other inputs than the notebook's, and says what it did: `await` it.
+
+        It takes up to three seconds, always in practice mode, and leaves nothing running.
+        """
+        name = getattr(function, "__name__", "your_function")
+        return Check(lambda: self._check(function), f"{self._called}.check({name})")
+
+    async def _check(self, function: Any) -> Verdict:
+        if _running:
+            raise WorkbookError("Another check is still running.", "Wait until it has ended, then check again.")
+        _running.add(self._part.name)
+        try:
+            verdict = await self._verdict(function)
+        finally:
+            _running.clear()
+        logbook.note(self._part.name, outcome=verdict.outcome)
+        return verdict
+
+    async def _verdict(self, function: Any) -> Verdict:
+        if finding := _not_a_function(function, self._task.parameters, self._called):
+            return self._failed(finding)
+        for scenario in self._task.scenarios():
+            done = await run(function, scenario)
+            panels = self._panels(done)
+            if found := next(self._task.judge(done), None):
+                return self._failed(found, panels)
+        return Verdict(self._part.name, "passed", "passed", *self._praise(done), panels)
+
+    def _failed(self, found: Finding, panels: tuple[Panel, ...] = ()) -> Verdict:
+        outcome: Outcome = "broken" if found.broken else "failed"
+        if found.kind == "not attempted":
+            outcome = "not attempted"
+        return Verdict(self._part.name, outcome, found.kind, found.seen, found.look, panels)
+
+    def _panels(self, done: Run) -> tuple[Panel, Panel]:
+        return done.trace.panel(), self._task.shape(done)
+
+    def _praise(self, done: Run) -> tuple[str, str]:
+        calls, most = len(done.calls), done.trace.max_in_flight
+        seen = f"It did what it should: {calls} call{'s' * (calls > 1)}, at most {most} in flight."
+        return seen, f"`{self._called}.solution()` shows how we wrote it, and why."
+
+    def hint(self) -> Note:
+        """The next hint, one step at a time."""
+        hints = self._part.hints
+        if self._hints == len(hints):
+            return Note(f"That were all {len(hints)} hints. `{self._called}.solution()` shows the solution.")
+        self._hints += 1
+        logbook.note(self._part.name, hints=self._hints)
+        more = "" if self._hints < len(hints) else " (the last one)"
+        return Note(f"**Hint {self._hints} of {len(hints)}**{more}: {hints[self._hints - 1]}")
+
+    def solution(self) -> Note:
+        """A solution, and why it is written like that."""
+        text = solution_of(self._entry, self._part.name if self._part is not self._entry else None)
+        logbook.note(self._part.name, solution_seen=True)
+        return Note(text)
+
+
+class Patient(Exercise):
+    """One bug of the clinic: see `open_bug`."""
+
+    _part: Bug
+
+    def __init__(self, entry: Entry, bug: Bug, number: int) -> None:
+        super().__init__(entry, bug, BUGS[bug.name])
+        self._called = f"bug_{number}"
+
+    def show(self, function: Any) -> Check:
+        """Runs the function once, and shows its timeline and what might be wrong with it: `await` it."""
+        return Check(
+            lambda: self._show(function), f"{self._called}.show({getattr(function, '__name__', 'the_function')})"
+        )
+
+    async def _show(self, function: Any) -> Verdict | Puzzle:
+        if finding := _not_a_function(function, self._task.parameters, self._called):
+            return self._failed(finding)
+        for scenario in self._task.scenarios():
+            done = await run(function, scenario)
+        clients = f"{len(done.clients)} client{'s' * (len(done.clients) != 1)} sent the calls."
+        returned = f"It returned `{one_line(repr(done.result), 240)}`."
+        choices = [choice.text for choice in self._part.choices]
+        return Puzzle(self._called, done.trace.panel(), [returned, clients] if done.calls else [returned], choices)
+
+    def diagnose(self, choice: str) -> Note:
+        """Says whether your answer, "a", "b", "c" or "d", is right, and why."""
+        letters = "abcd"[: len(self._part.choices)]
+        letter = choice.strip().strip("()").lower() if isinstance(choice, str) else ""
+        if letter not in tuple(letters):
+            return Note(f"{choice!r} is no answer here: give one of {', '.join(map(repr, letters))}.")
+        why = self._part.choices[letters.index(letter)].why
+        if letter == self._part.right:
+            return Note(f"✓ **Right.** {why} Now mend it, and run the check.")
+        return Note(f"✗ **Not that.** {why} Look at the timeline again.")
+
+
+def open_exercise(name: str) -> Exercise:
+    """One practice task, by its name in exercises/tasks.toml.
+
+    >>> exercise = open_exercise("answer_a_list")
+    >>> async def answer_all(questions):
+    ...     return [f"I know {question}" for question in questions]
+    >>> print(await exercise.check(answer_all))  # doctest: +ELLIPSIS
+    ✗ Not yet
+    Your function returned something, but it sent no call: these answers are invented.
+    The check asks other questions than the notebook; send them with `client.chat.completions.create(…)`.
+    ...
+    >>> print(exercise.hint())  # doctest: +ELLIPSIS
+    **Hint 1 of ...
+    """
+    entry: Any = find(manifest().exercises, name, "exercise")
+    if entry.bugs:
+        raise WorkbookError(f"{entry.title!r} has several parts.", "Open one with open_bug(…); its notebook shows how.")
+    return Exercise(entry, entry, TASKS[entry.name])
+
+
+def open_bug(number: int) -> Patient:
+    """One patient of the bug clinic, by its number: `show` it, `diagnose` it, mend it, `check` it.
+
+    >>> bug_2 = open_bug(2)
+    >>> async def ask_all(client, questions):
+    ...     return [await ask(client, question) for question in questions]
+    >>> print(bug_2.diagnose("c"))  # doctest: +ELLIPSIS
+    ✗ **Not that.** ...
+    """
+    patients = {str(each): patient for each, patient in enumerate(_patients(), 1)}
+    entry, bug = find(patients, str(number), "bug")
+    return Patient(entry, bug, number=int(number))
+
+
+def _patients() -> list[tuple[Entry, Bug]]:
+    return [(entry, bug) for entry in manifest().exercises.values() for bug in entry.bugs]
+
+
+# ---- before a function is run ------------------------------------------------------------------------------------
+
+
+async def _blank() -> None: ...
+
+
+async def _blank_with_docstring() -> None:
+    """Says something."""
+
+
+def _not_a_function(function: Any, parameters: str, called: str) -> Finding | None:
+    """What is wrong with what `check` was given, before it is run."""
+    if inspect.iscoroutine(function):
+        name = function.__name__
+        function.close()
+        return Finding(
+            "called already",
+            f"The check got a coroutine: `{name}(…)` was called, and the check wants to call it itself.",
+            f"Leave the parentheses out: `await {called}.check({name})`.",
+        )
+    if not callable(function):
+        return Finding(
+            "not a function",
+            f"The check got {kind_of(function)}, and it needs your function.",
+            f"Give it the function's name, without quotes or parentheses: `await {called}.check(my_function)`.",
+        )
+    name = getattr(function, "__name__", type(function).__name__)
+    if _is_blank(function):
+        return Finding(
+            "not attempted",
+            f"`{name}` is still empty.",
+            f"Write its body in place of the dots, run that cell, then check again; `{called}.hint()` helps.",
+        )
+    if inspect.isasyncgenfunction(function):
+        return Finding(
+            "generator",
+            f"`{name}` has a `yield`, which makes it a generator: it hands out values one by one.",
+            "Collect the values in a list, and `return` it at the end.",
+        )
+    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)):
+        return Finding(
+            "not a coroutine function",
+            f"`{name}` is an ordinary function: there is no `async` before its `def`.",
+            f"Write `async def {name}({parameters})`: only then it can `await`, and let others work while it waits.",
+        )
+    try:
+        inspect.signature(function).bind(*parameters.split(", "))
+    except TypeError as error:
+        return Finding(
+            "wrong parameters",
+            f"The check calls `{name}({parameters})`, and your function does not take that ({error}).",
+            f"Begin it with `async def {name}({parameters}):`.",
+        )
+    return None
+
+
+def _is_blank(function: Any) -> bool:
+    """Whether a function does nothing but return None, as it is shipped."""
+    code, doc = getattr(function, "__code__", None), function.__doc__
+    blank = _blank_with_docstring if doc else _blank
+    return code is not None and code.co_code == blank.__code__.co_code and not set(code.co_consts) - {None, doc}

@@ -1,0 +1,291 @@
+"""Runs a learner's function once, on the notebook's own event loop, and notes what it really did."""
+
+import asyncio
+import inspect
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import httpx2
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+from .. import session, wire
+from ..catalog import Model
+from ..mock_api import Faults, MockAPI
+from ..mock_api.api import Served
+from ..trace import Call, Trace, watch
+from .fence import fence
+from .watchdog import Block, Line, TimeUp, Watchdog, own_line
+
+LIMIT = 5.0  # seconds for one run
+LATENCY = 0.2  # seconds that a call takes, where a scenario says nothing else
+LAST_WORDS = 1.0  # seconds for cancelled tasks to end
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a function is called with, and what it meets."""
+
+    arguments: tuple[Any, ...]
+    questions: tuple[str, ...]  # that it has to ask
+    models: tuple[str, ...] = ()  # that it has to ask them; none: any one
+    client: bool = False  # whether its first argument is a client
+    repeats: bool = False  # whether a question may be sent several times, as it may fail
+    seconds: Mapping[str, float] = field(default_factory=dict)  # a call takes, by question or by model
+    faults: Faults = field(default_factory=Faults)
+
+
+class ExamAPI(MockAPI):
+    """A mock API that answers when the scenario says."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__()
+        self.reset(faults=scenario.faults)
+        self._seconds = scenario.seconds
+
+    def latency(self, model: Model, question: str, rng: Random) -> tuple[float, float]:
+        return self._seconds.get(question, self._seconds.get(model.name, LATENCY)), 0.0
+
+    def answer(self, model: Model, question: str) -> str:
+        # no two alike, so that it can be seen which answer went where; and awkward, as answers are
+        return f'{model.name} on "{question}", in short: it depends.\nThat is all.'
+
+
+@dataclass
+class Run:
+    """What came of one run."""
+
+    scenario: Scenario
+    trace: Trace
+    served: list[Served] = field(default_factory=list)  # the mock API's own log
+    clients: list[Any] = field(default_factory=list)  # that sent something
+    refused: list[str] = field(default_factory=list)  # hosts that nothing was sent to
+    blocks: list[Block] = field(default_factory=list)  # of the event loop
+    forgotten: list[str] = field(default_factory=list)  # coroutines that nobody awaited
+    left: list[str] = field(default_factory=list)  # tasks that were running when the function returned
+    in_flight: list[Call] = field(default_factory=list)  # calls that were
+    given: httpx2.AsyncClient | None = None  # what the client that it was given sends with
+    cancelled_others: bool = False  # tasks that it did not make
+    client_closed: bool = False  # whether it closed that one
+    seconds: float = 0.0
+    result: Any = None
+    error: BaseException | None = None
+    ended: bool = True  # within the limit
+    stuck_at: Line | None = None
+
+    @property
+    def calls(self) -> list[Call]:
+        return self.trace.calls
+
+
+_mark: ContextVar[object] = ContextVar("run", default=None)
+
+
+async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Run:
+    """Awaits the function with the scenario's arguments, against a mock API made for it, for LIMIT seconds at most.
+
+    Afterwards nothing of it is running, and the session is what it was.
+    """
+    api = ExamAPI(scenario)
+    async with session.answered_by(api) as url:
+        with (
+            fence(url, api) as refused,
+            watch("Your run") as trace,
+            _senders() as clients,
+            _warnings() as warned,
+            _marked_tasks() as (tasks, decoy),
+            Watchdog(LIMIT, api.close) as watchdog,
+        ):
+            noted = Run(scenario, trace, clients=clients, refused=refused, blocks=watchdog.blocks)
+            async with AsyncExitStack() as ours:
+                arguments = scenario.arguments
+                if scenario.client:
+                    noted.given = DefaultAsyncHttpxClient()
+                    client = await ours.enter_async_context(AsyncOpenAI(http_client=noted.given))
+                    arguments = (client, *arguments)
+                token = _mark.set(tasks)
+                task = asyncio.get_running_loop().create_task(_start(function, arguments))
+                _mark.reset(token)
+                began = trace.now()
+                try:
+                    await asyncio.wait({task}, timeout=LIMIT)
+                    noted.seconds = trace.now() - began
+                    noted.ended = task.done()
+                    await _note_what_runs(noted, [each for each in tasks if each is not task])
+                    noted.client_closed = scenario.client and client.is_closed()
+                finally:
+                    api.close()
+                    noted.cancelled_others = decoy.cancelled() or bool(decoy.cancelling())
+                    await _end([*tasks, decoy])
+            noted.stuck_at = watchdog.stuck_at
+            if task.done():
+                _note_outcome(noted, task)
+            for each in tasks:
+                _give_up(each)
+            noted.forgotten = _forgotten(warned)
+        noted.served = list(api.served)
+    return noted
+
+
+async def _start(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:
+    return await function(*arguments)
+
+
+async def _note_what_runs(noted: Run, tasks: list[asyncio.Task]) -> None:
+    for _ in range(5):  # whoever was cancelled tells those it waits for
+        await asyncio.sleep(0)
+    running = [task for task in tasks if not task.done() and not task.cancelling()]
+    noted.left = [name for task in running if (name := _name(task)) is not None]
+    if cancelled := [task for task in tasks if not task.done() and task.cancelling()]:
+        await asyncio.wait(cancelled, timeout=LAST_WORDS)
+    noted.in_flight = [call for call in noted.calls if call.outcome == "running"]
+
+
+def _name(task: asyncio.Task) -> str | None:
+    """What a task is running; None for a client's own farewell."""
+    name = getattr(task.get_coro(), "__qualname__", "") or "a task"
+    return None if name.endswith("aclose") else name.rpartition(".")[2]
+
+
+async def _end(tasks: list[asyncio.Task]) -> None:
+    end = asyncio.get_running_loop().time() + LAST_WORDS
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=0.05)
+        if asyncio.get_running_loop().time() > end:
+            return
+
+
+def _note_outcome(noted: Run, task: asyncio.Task) -> None:
+    if task.cancelled():
+        noted.error = asyncio.CancelledError()
+    elif isinstance(task.exception(), TimeUp):
+        noted.ended = False
+    elif error := task.exception():
+        noted.error = error
+    else:
+        noted.result = task.result()
+        for value in nested(noted.result):
+            _close(value)
+
+
+def _give_up(task: asyncio.Task) -> None:
+    """Lets go what a failed task's traceback holds: what Python says of it belongs here, not into some later cell."""
+    if task.done() and not task.cancelled() and (error := task.exception()):
+        traceback.clear_frames(error.__traceback__)
+        _close(getattr(error, "obj", None))
+
+
+def _close(value: Any) -> None:
+    if inspect.iscoroutine(value):
+        value.close()  # it will not be awaited any more, and Python need not warn of that
+
+
+def nested(value: Any, depth: int = 3) -> Iterator[Any]:
+    """A value, and what is in its lists and dictionaries."""
+    yield value
+    inside = value.values() if isinstance(value, dict) else value
+    if depth and isinstance(value, (list, tuple, set, frozenset, dict)):
+        for each in inside:
+            yield from nested(each, depth - 1)
+
+
+@contextmanager
+def _marked_tasks() -> Iterator[tuple[list[asyncio.Task], asyncio.Task]]:
+    """Collects the tasks that the run makes, and no others: the kernel's own are on the same loop.
+
+    Who asks asyncio for all tasks gets those, and a decoy that stands for the kernel's: a kernel whose tasks were
+    cancelled runs no cell any more.
+    """
+    loop = asyncio.get_running_loop()
+    before, tasks = loop.get_task_factory(), list[asyncio.Task]()
+    decoy, all_tasks = loop.create_task(asyncio.sleep(86_400)), asyncio.all_tasks
+
+    def own_tasks(of: asyncio.AbstractEventLoop | None = None) -> set[Any]:
+        if of not in (None, loop):
+            return all_tasks(of)
+        return {task for task in (*tasks, decoy) if not task.done()}
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+        task: Any = before(loop, coroutine, **options) if before else asyncio.Task(coroutine, loop=loop, **options)
+        if _mark.get() is tasks:
+            tasks.append(task)
+            task.add_done_callback(_look)
+        return task
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not context.get("message", "").endswith("exception was never retrieved"):  # the verdict says it
+            handler(loop, context) if handler else loop.default_exception_handler(context)
+
+    handler = loop.get_exception_handler()
+    loop.set_task_factory(make)
+    loop.set_exception_handler(handle)
+    asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
+    try:
+        yield tasks, decoy
+    finally:
+        asyncio.all_tasks = asyncio.tasks.all_tasks = all_tasks
+        loop.set_task_factory(before)
+        loop.set_exception_handler(handler)
+
+
+def _look(task: asyncio.Task) -> None:
+    """Takes note of a task's error, so that asyncio does not print it: the verdict says it."""
+    if not task.cancelled():
+        task.exception()
+
+
+@contextmanager
+def _senders() -> Iterator[list[Any]]:
+    """Collects the clients that send something, each once."""
+    clients: list[Any] = []
+
+    class Silent:
+        def headers(self, response: httpx2.Response) -> None: ...
+        def data(self, chunk: bytes) -> None: ...
+        def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None: ...
+
+    def note(request: httpx2.Request, client: object) -> Silent:
+        if not any(client is each for each in clients):
+            clients.append(client)
+        return Silent()
+
+    wire.observers.append(note)
+    try:
+        yield clients
+    finally:
+        wire.observers.remove(note)
+
+
+_NEVER_AWAITED = re.compile(r"coroutine '(.+)' was never awaited(?s:.*File \"(.+)\", line (\d+))?")
+
+
+@contextmanager
+def _warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Keeps back what Python warns of; in the end all is passed on but the coroutines that nobody awaited."""
+    depth = sys.get_coroutine_origin_tracking_depth()
+    sys.set_coroutine_origin_tracking_depth(1)  # the warning says where the coroutine was made
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.filterwarnings("always", message="coroutine .* was never awaited")
+            yield caught
+    finally:
+        sys.set_coroutine_origin_tracking_depth(depth)
+    for warning in caught:
+        if not _NEVER_AWAITED.match(str(warning.message)):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def _forgotten(caught: list[warnings.WarningMessage]) -> list[str]:
+    """The names of the learner's coroutines that were never awaited; a library may leave some of its own."""
+    found = [_NEVER_AWAITED.match(str(warning.message)) for warning in caught]
+    made = [match.groups() for match in found if match]
+    return [name.rpartition(".")[2] for name, file, line in made if file and own_line(file, int(line))]

@@ -1,0 +1,46 @@
+"""The expected shape: the calls of a run as they would be in flight if all were right, drawn like a run."""
+
+import heapq
+from collections.abc import Sequence
+from statistics import median
+
+from ..timeline import Bar, Panel, Row
+from .running import LATENCY, Run
+
+TITLE = "The expected shape"
+
+
+def expected(run: Run, limit: int | None = None, until: float | None = None) -> Panel:
+    """All calls as early as can be, with at most `limit` in flight; at second `until` what runs is cancelled.
+
+    Each takes as long as it took in the run, so that only the arrangement differs.
+    """
+    return panel(schedule(lengths(run), limit, until))
+
+
+def lengths(run: Run) -> list[tuple[str, float]]:
+    """The label of each call that belongs to the scenario, and its seconds."""
+    scenario = run.scenario
+    took = {key: call.seconds for call in run.calls if call.outcome == "ok" for key in (call.question, call.model)}
+    usual = median([seconds for seconds in took.values() if seconds] or [LATENCY])
+    labels = scenario.models if len(scenario.models) > 1 else scenario.questions
+    return [(label, took.get(label) or scenario.seconds.get(label) or usual) for label in labels]
+
+
+def schedule(
+    calls: Sequence[tuple[str, float]], limit: int | None = None, until: float | None = None, start: float = 0.0
+) -> list[Row]:
+    free = [start] * min(limit or len(calls), len(calls))  # when each slot is free again
+    rows = []
+    for label, seconds in calls:
+        sent = heapq.heappop(free)
+        end, outcome = sent + seconds, "ok"
+        if until is not None and end > until:
+            end, outcome = max(sent, until), "cancelled"
+        heapq.heappush(free, end)
+        rows.append(Row(label, (Bar(sent, None, end, outcome),)))
+    return rows
+
+
+def panel(rows: Sequence[Row]) -> Panel:
+    return Panel(TITLE, tuple(rows), max([bar.done or 0.0 for row in rows for bar in row.bars], default=0.0))

@@ -1,0 +1,81 @@
+"""How a check's outcome, a hint and a solution are shown: as text, and in a notebook as HTML or Markdown."""
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .. import timeline
+from ..timeline import Panel
+
+Outcome = Literal["not attempted", "failed", "broken", "passed"]
+VERDICT = "application/vnd.workbook.verdict+json"  # for programs that read a notebook's outputs
+
+_TITLES: dict[Outcome, str] = {
+    "not attempted": "· Not attempted yet",
+    "failed": "✗ Not yet",
+    "broken": "✗ It raised an error",
+    "passed": "✓ Passed",
+}
+_EDGES: dict[Outcome, str] = {"not attempted": "#7b8794", "failed": "#d55e00", "broken": "#d55e00", "passed": "#0072b2"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: one sentence on what was seen, one on where to look, and the run beside what is expected."""
+
+    task: str
+    outcome: Outcome
+    kind: str  # what was found, in a word or two
+    seen: str
+    look: str
+    panels: tuple[Panel, ...] = ()
+
+    def __repr__(self) -> str:
+        said = f"{_TITLES[self.outcome]}\n{self.seen}\n{self.look}".rstrip()
+        return f"{said}\n\n{timeline.text(self.panels)}" if self.panels else said
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        words = f"<strong>{_TITLES[self.outcome]}</strong><br>{_html(self.seen)}<br>{_html(self.look)}"
+        edge = f"border-left:4px solid {_EDGES[self.outcome]};padding-left:12px;margin:4px 0 12px"
+        picture = timeline.mimebundle(self.panels)["text/html"] if self.panels else ""
+        return {
+            "text/plain": repr(self),
+            "text/html": f'<div style="{edge}">{words}</div>{picture}',
+            VERDICT: {"task": self.task, "outcome": self.outcome, "kind": self.kind},
+        }
+
+
+class Puzzle:
+    """What a sick function did: its timeline, some facts, and the things that may be wrong with it."""
+
+    def __init__(self, name: str, panel: Panel, facts: Sequence[str], choices: Sequence[str]) -> None:
+        self._panel = panel
+        lettered = [f"{letter}) {text}" for letter, text in zip("abcd", choices, strict=False)]
+        self._lines = [*facts, "", "What is wrong here?", *lettered, f'Answer with `{name}.diagnose("a")`, or b, c, d.']
+
+    def __repr__(self) -> str:
+        return "\n".join([timeline.text([self._panel]), "", *self._lines])
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        picture = timeline.mimebundle([self._panel])["text/html"]
+        return {"text/plain": repr(self), "text/html": f"{picture}<div>{'<br>'.join(map(_html, self._lines))}</div>"}
+
+
+class Note:
+    """A text in Markdown, shown as the last line of a cell."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+def _html(text: str) -> str:
+    """Text, with what stands in backticks as code; nothing in it is run or rendered."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -1,0 +1,564 @@
+"""The practice tasks: what each function is called with, and what it has to do. Their words are in tasks.toml."""
+
+import csv
+import tempfile
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+
+from ..mock_api import Faults
+from ..timeline import Panel
+from ..timeline.record import duration
+from . import judging, shape
+from .judging import Finding, Findings, Span
+from .running import LATENCY, Run, Scenario
+
+# asked by the checks and nowhere else, so that answers written down beforehand fail
+QUESTIONS = (
+    "What is a linked list?",
+    "What does a compiler do?",
+    "What is a hash function?",
+    "What is a race condition?",
+    "What does a cache do?",
+    "What is a regular expression?",
+    "What is an index in a database?",
+    "What is a mutex?",
+)
+SLACK = 0.6  # seconds that a run may last beyond what it should: a machine may be busy
+
+
+class Task(ABC):
+    """What a check calls a function with, and how it judges what that did."""
+
+    parameters: str  # of the function
+
+    @abstractmethod
+    def scenarios(self) -> Iterator[Scenario]:
+        """One run is made for each, as long as nothing is found."""
+
+    @abstractmethod
+    def judge(self, run: Run) -> Findings: ...
+
+    def shape(self, run: Run) -> Panel:
+        return shape.expected(run)
+
+    def sound(self, run: Run) -> Findings:
+        """What holds for every task, before its calls are looked at."""
+        yield from judging.it_ended(run)
+        yield from judging.it_awaited(run)
+        yield from judging.it_asked(run)
+        yield from judging.loop_stayed_free(run)
+        yield from judging.one_client(run)
+
+    def texts(self, run: Run) -> Findings:
+        """The result is a list of texts in the order of the questions."""
+        questions = run.scenario.questions
+        yield from judging.a_list(run, len(questions), "the texts of the answers")
+        yield from judging.answers_fit(run, run.result, [("", question) for question in questions])
+
+
+class CompareModels(Task):
+    parameters = "client, models, question"
+
+    def scenarios(self) -> Iterator[Scenario]:
+        models, question = ("gpt-4o", "gpt-6.1-terra", "gpt-4o-mini"), QUESTIONS[0]
+        seconds = {"gpt-4o": 0.6, "gpt-6.1-terra": 0.2, "gpt-4o-mini": 0.4}
+        yield Scenario((list(models), question), (question,), models, client=True, seconds=seconds)
+
+    def judge(self, run: Run) -> Findings:
+        yield from self.sound(run)
+        yield from judging.at_once(run)
+        yield from judging.nothing_left(run)
+        models, rows = run.scenario.models, run.result
+        yield from judging.a_list(run, len(models), "a dictionary for each model")
+        yield from judging.dictionaries(run, ("model", "answer", "seconds"))
+        if Counter(str(row["model"]) for row in rows) != Counter(models):
+            yield Finding(
+                "wrong models",
+                f"The models in your result are {', '.join(str(row['model']) for row in rows)}; asked were "
+                f"{', '.join(models)}.",
+                "Put the name of the model that was asked into its own dictionary.",
+            )
+        pairs = [(row["model"], run.scenario.questions[0]) for row in rows]
+        yield from judging.answers_fit(run, [row["answer"] for row in rows], pairs)
+        yield from self._seconds(run)
+
+    def _seconds(self, run: Run) -> Findings:
+        took = {call.model: call.seconds or 0.0 for call in run.calls}
+        slowest = max(took.values())
+        for row in run.result:
+            yield from a_number(row["seconds"], "seconds")
+        for row in run.result:
+            model, seconds, true = row["model"], row["seconds"], took[row["model"]]
+            # a clock that waits for the others too shows the slowest's time
+            if not 0.8 * true <= seconds <= true + 0.5 * (slowest - true) + SLACK / 4:
+                yield Finding(
+                    "wrong clock",
+                    f"The call to {model} took {duration(true)}, and your result says {duration(seconds)}.",
+                    "Start and stop the clock inside the coroutine that makes this one call, around its `await`.",
+                )
+        shown = [row["seconds"] for row in run.result]
+        if shown != sorted(shown):
+            yield Finding(
+                "wrong order",
+                f"Your list begins with {run.result[0]['model']}, which was not the fastest.",
+                "Sort the dictionaries by their seconds: `sorted(…, key=…)`.",
+            )
+
+
+class AnswerAList(Task):
+    parameters = "questions"
+
+    def scenarios(self) -> Iterator[Scenario]:
+        questions = QUESTIONS[:5]
+        seconds = dict(zip(questions, (0.6, 0.5, 0.4, 0.3, 0.2), strict=True))
+        yield Scenario((list(questions),), questions, seconds=seconds)
+
+    def judge(self, run: Run) -> Findings:
+        yield from self.sound(run)
+        yield from judging.at_once(run)
+        yield from judging.nothing_left(run)
+        yield from self.texts(run)
+        yield from judging.client_closed(run)
+        if any(isinstance(client, httpx2.Client) for client in run.clients):
+            yield Finding(
+                "threads",
+                "The ordinary client sent your calls, from threads: that works, and costs a thread for every call.",
+                "Make an `AsyncOpenAI`: a single thread is enough then, and a call can be cancelled.",
+            )
+
+
+class MeasureTheGain(Task):
+    parameters = "questions"
+
+    def scenarios(self) -> Iterator[Scenario]:
+        questions = QUESTIONS[:6]
+        yield Scenario((list(questions),), questions * 2, seconds=dict.fromkeys(questions, LATENCY))
+
+    def judge(self, run: Run) -> Findings:
+        yield from judging.it_ended(run)
+        yield from judging.it_awaited(run)
+        yield from judging.it_asked(run)
+        spans = judging.calls_spans(run)
+        half = len(spans) // 2
+        first, second = spans[:half], spans[half:]
+        if max(end for _, end in first) > min(start for start, _ in second) and judging.most_at_once(spans) > half:
+            yield Finding(
+                "both at once",
+                "The two measurements ran at the same time, so each of them disturbed the other.",
+                "First measure one by one; only when all those answers are there, begin with all at once.",
+            )
+        serial, together = (first, second) if judging.most_at_once(first) == 1 else (second, first)
+        if judging.most_at_once(serial) > 1:
+            yield Finding(
+                "never one by one",
+                "The calls that should be one by one were in flight together.",
+                "In the first half `await` each call before you send the next: a plain loop.",
+            )
+        if any(call.blocking for call in run.calls[half:]) and serial is first:
+            yield from judging.loop_stayed_free(run)
+        yield from judging.at_once(run, together)
+        if len(run.clients) > 2:
+            yield from judging.one_client(run)
+        calls = sum(end - start for start, end in serial)
+        if judging.whole(serial) > 1.2 * calls + SLACK:
+            yield Finding(
+                "idle between calls",
+                f"One by one took {duration(judging.whole(serial))}, and its calls only {duration(calls)}: "
+                "for the rest nothing was in flight.",
+                "Take out what waits between the calls: it is measured too, and makes async look better than it is.",
+            )
+        yield from judging.nothing_left(run)
+        yield from self._figures(run, judging.whole(serial), judging.whole(together))
+
+    def _figures(self, run: Run, serial: float, together: float) -> Findings:
+        yield from a_dictionary(run, ("one_by_one", "at_once", "speed_up"))
+        for key in ("one_by_one", "at_once", "speed_up"):
+            yield from a_number(run.result[key], key)
+        for key, true in (("one_by_one", serial), ("at_once", together)):
+            if not 0.8 * true <= run.result[key] <= true + SLACK:
+                yield Finding(
+                    "wrong clock",
+                    f"“{key}” took {duration(true)}, and your result says {duration(run.result[key])}.",
+                    "Read the clock right before the first call, and again after the last answer: after the `await`.",
+                )
+        true = run.result["one_by_one"] / run.result["at_once"]
+        if abs(run.result["speed_up"] - true) > 0.05 * true + 0.1:
+            yield Finding(
+                "wrong speed-up",
+                f"From {run.result['one_by_one']:.2f} s to {run.result['at_once']:.2f} s is {true:.1f} times as fast, "
+                f"and your result says {run.result['speed_up']:.1f}.",
+                "How many times the shorter time goes into the longer one: divide one_by_one by at_once.",
+            )
+
+    def shape(self, run: Run) -> Panel:
+        calls = shape.lengths(run)
+        half = len(calls) // 2
+        one_by_one = shape.schedule(calls[:half], limit=1)
+        start = sum(seconds for _, seconds in calls[:half])
+        return shape.panel([*one_by_one, *shape.schedule(calls[half:], start=start)])
+
+
+class LimitInFlight(Task):
+    parameters = "client, questions, limit"
+    limit = 3
+
+    def scenarios(self) -> Iterator[Scenario]:
+        seconds = dict(zip(QUESTIONS, (0.5, 0.2, 0.2, 0.5, 0.2, 0.2, 0.4, 0.2), strict=True))
+        yield Scenario((list(QUESTIONS), self.limit), QUESTIONS, client=True, seconds=seconds)
+
+    def judge(self, run: Run) -> Findings:
+        yield from self.sound(run)
+        yield from judging.within_limit(run, self.limit)
+        yield from judging.no_idle_slots(run, self.limit)
+        yield from judging.nothing_left(run)
+        yield from self.texts(run)
+
+    def shape(self, run: Run) -> Panel:
+        return shape.expected(run, self.limit)
+
+
+class SurviveFailures(Task):
+    parameters = "client, questions"
+    most_requests = 5  # for one question; the SDK's own three are fewer, and its three times three are more
+
+    def scenarios(self) -> Iterator[Scenario]:
+        questions = QUESTIONS[:6]
+        self.passing, self.flagged, self.limited = questions[1], questions[3], questions[4]
+        faults = Faults(
+            server_error={self.passing: 1},
+            refused=self.flagged,
+            rate_limited=self.limited,
+            retry_after=0.05,
+        )
+        yield Scenario((list(questions),), questions, client=True, repeats=True, faults=faults)
+
+    def judge(self, run: Run) -> Findings:
+        if isinstance(judging.innermost(run.error), openai.OpenAIError):
+            came = sum(served.outcome == "200" for served in run.served)
+            name = type(judging.innermost(run.error)).__name__
+            yield Finding(
+                "one failure lost the rest",
+                f"One failed call ({name}) ended your function, and the {came} answers that had come are lost.",
+                "Catch `openai.OpenAIError` around each single call, and return what happened as that question's row.",
+                broken=True,
+            )
+        yield from self.sound(run)
+        yield from judging.at_once(run)
+        yield from judging.nothing_left(run)
+        yield from self._requests(run)
+        yield from self._rows(run)
+
+    def _requests(self, run: Run) -> Findings:
+        sent = Counter(served.question for served in run.served)
+        for question in run.scenario.questions:
+            count = sum(times for asked, times in sent.items() if question in asked)
+            if question == self.flagged and count > 1:
+                yield Finding(
+                    "retried in vain",
+                    f"The service refused “{question}” for good (400), and your function sent it {count} times.",
+                    "Try again only what may pass (429, 500, a broken connection); the client does that by itself.",
+                )
+            elif question == self.limited and count > self.most_requests:
+                yield Finding(
+                    "retries on top of retries",
+                    f"“{question}” was sent {count} times: your retries came on top of the client's own.",
+                    "One place tries again: leave it to the client, or give it max_retries=0 and do it yourself.",
+                )
+            elif question not in (self.flagged, self.limited, self.passing) and count > 1:
+                yield Finding(
+                    "asked again",
+                    f"“{question}” was answered the first time, and your function sent it {count} times.",
+                    "Ask again only what has failed.",
+                )
+
+    def _rows(self, run: Run) -> Findings:
+        questions = run.scenario.questions
+        yield from judging.a_list(run, len(questions), "a dictionary for each question")
+        yield from judging.dictionaries(run, ("question", "answer", "error"))
+        rows = run.result
+        if [row["question"] for row in rows] != list(questions):
+            yield Finding(
+                "order lost",
+                "The dictionaries are not in the order of the questions, or name other ones.",
+                "gather returns in the order that you gave; what finishes first need not be asked first.",
+            )
+        passed = judging.answer_to(run, ("", self.passing)) is not None
+        for row in rows:
+            question, answer, error = row["question"], row["answer"], row["error"]
+            came = judging.answer_to(run, ("", question)) is not None
+            if not came and (answer is not None or not error):
+                yield Finding(
+                    "failure swallowed",
+                    f"“{question}” failed, and its row says answer={_short(answer)}, error={_short(error)}: nobody "
+                    "would know why.",
+                    "A failed row has None as its answer, and as its error a text that says what happened.",
+                )
+            if error is not None and not isinstance(error, str):
+                yield Finding(
+                    "wrong type",
+                    f"The error of “{question}” is {judging.kind_of(error)}, and it should be a text.",
+                    "`str(error)`, or `type(error).__name__`: a text can be saved and printed.",
+                )
+            if came and error is not None:
+                yield Finding(
+                    "wrong type",
+                    f"“{question}” was answered, and its row has an error: {_short(error)}.",
+                    "Where the call succeeded, error is None.",
+                )
+        yield from judging.answers_fit(run, [row["answer"] for row in rows], [("", question) for question in questions])
+        if not passed:
+            yield Finding(
+                "gave up too soon",
+                f"“{self.passing}” failed once (500), and was not asked again, when it would have been answered.",
+                "Leave the client its retries (max_retries=2 is its default), or write them yourself.",
+            )
+
+
+class KeepADeadline(Task):
+    parameters = "client, questions, seconds"
+
+    def scenarios(self) -> Iterator[Scenario]:
+        questions = QUESTIONS[:5]
+        seconds = dict(zip(questions, (0.2, 4.0, 0.3, 4.0, 0.1), strict=True))
+        self.deadline = 0.8
+        yield Scenario((list(questions), self.deadline), questions, client=True, seconds=seconds)
+        self.deadline = 4.0
+        yield Scenario((list(questions), self.deadline), questions, client=True)
+
+    def judge(self, run: Run) -> Findings:
+        if isinstance(judging.innermost(run.error), (TimeoutError, openai.APITimeoutError)):
+            yield Finding(
+                "deadline lost the rest",
+                "When the time was up your function raised a TimeoutError, and the answers that had come were lost.",
+                "`asyncio.wait(tasks, timeout=…)` raises nothing: it tells which tasks are done and which pending.",
+                broken=True,
+            )
+        yield from judging.it_ended(run)
+        yield from judging.it_awaited(run)
+        yield from judging.it_asked(run)
+        yield from judging.loop_stayed_free(run)
+        yield from judging.one_client(run)
+        yield from judging.at_once(run)
+        slowest = max(run.scenario.seconds.values(), default=LATENCY)
+        due = min(self.deadline, slowest)
+        if run.seconds > due + SLACK:
+            why = "its deadline was" if due == self.deadline else "all answers were there after"
+            yield Finding(
+                "too late",
+                f"Your function returned after {duration(run.seconds)}, and {why} {duration(due)}.",
+                "One clock for all: wait for the tasks together, until the first of the two, all done or the time up.",
+            )
+        yield from judging.nothing_left(run)
+        questions = run.scenario.questions
+        yield from judging.a_list(run, len(questions), "the texts, or None")
+        for question, answer in zip(questions, run.result, strict=True):
+            if answer is not None and judging.answer_to(run, ("", question)) and self._late(run, question):
+                yield Finding(
+                    "wrong type",
+                    f"“{question}” was not answered in time, and your list says {_short(answer)} there.",
+                    "Where an answer did not come in time stands None.",
+                )
+        came = [
+            None if self._late(run, question) else answer
+            for question, answer in zip(questions, run.result, strict=True)
+        ]
+        in_time = [question for question in questions if not self._late(run, question)]
+        answers = [answer for question, answer in zip(questions, came, strict=True) if question in in_time]
+        yield from judging.answers_fit(run, answers, [("", question) for question in in_time])
+
+    @staticmethod
+    def _late(run: Run, question: str) -> bool:
+        return not any(call.outcome == "ok" and question in call.question for call in run.calls)
+
+    def shape(self, run: Run) -> Panel:
+        return shape.expected(run, until=self.deadline)
+
+
+class FirstAnswerWins(Task):
+    parameters = "client, models, question"
+
+    def scenarios(self) -> Iterator[Scenario]:
+        seconds = {"gpt-6.1-sol": 1.2, "gpt-6.1-terra": 0.8, "gpt-4o-mini": 0.3}
+        question = QUESTIONS[2]
+        for models in (("gpt-6.1-sol", "gpt-6.1-terra", "gpt-4o-mini"), ("gpt-6.1-sol", "gpt-99", "gpt-4o-mini")):
+            yield Scenario((list(models), question), (question,), models, client=True, seconds=seconds)
+
+    def judge(self, run: Run) -> Findings:
+        if isinstance(judging.innermost(run.error), openai.OpenAIError):
+            yield Finding(
+                "failure won",
+                "One of the models failed at once, and that ended your function, though another would have answered.",
+                "The first task that is done may have failed: look at its error, and go on waiting for the others.",
+                broken=True,
+            )
+        yield from judging.it_ended(run)
+        yield from judging.it_awaited(run)
+        yield from judging.it_asked(run)
+        yield from judging.loop_stayed_free(run)
+        yield from judging.one_client(run)
+        starts = [call.sent for call in run.calls]
+        answered = [call for call in run.calls if call.outcome == "ok"]
+        first = min(answered, key=lambda call: call.done or 0.0, default=None)
+        if first and max(starts) >= (first.done or 0.0):
+            yield from judging.at_once(run)
+        if first and (late := [call for call in answered if call is not first and call.model != first.model]):
+            yield Finding(
+                "waited for all",
+                f"{first.model} had answered after {duration(first.seconds or 0.0)}, and your function went on waiting "
+                f"for {late[0].model}.",
+                "Wait with asyncio.wait(…, return_when=asyncio.FIRST_COMPLETED) or as_completed; cancel the others.",
+            )
+        yield from judging.nothing_left(run)
+        if not first:
+            yield Finding(
+                "failure won",
+                "The first model to be done had failed; your function stopped there, and nobody had answered yet.",
+                "Look at each task that is done: has it an answer, or an error? After an error, go on waiting.",
+            )
+        yield from a_dictionary(run, ("model", "answer"))
+        model, answer = run.result["model"], run.result["answer"]
+        if first and model != first.model:
+            yield Finding(
+                "wrong winner",
+                f"The first to answer was {first.model}, and your result says {_short(model)}.",
+                "Let each task return the model together with its answer: then they cannot be mixed up.",
+            )
+        yield from judging.answers_fit(run, [answer], [(model, run.scenario.questions[0])])
+
+    def shape(self, run: Run) -> Panel:
+        calls = shape.lengths(run)
+        return shape.expected(run, until=min(seconds for label, seconds in calls if label != "gpt-99"))
+
+
+class CsvToCsv(Task):
+    parameters = "client, source, target, limit"
+    limit = 3
+    questions = (
+        "What is a list, and what is a tuple?",
+        'What does "await" do?',
+        "¿Qué es una corrutina?",
+        "Explain this:\nfor x in range(3): print(x)",
+        "Was heißt „nebenläufig“?",
+        "What is a mutex?",
+        "非同期とは何ですか？",
+    )
+
+    def scenarios(self) -> Iterator[Scenario]:
+        with tempfile.TemporaryDirectory() as folder:
+            source, self.target = Path(folder, "source.csv"), Path(folder, "target.csv")
+            with source.open("w", encoding="utf-8", newline="") as file:
+                rows = csv.writer(file)
+                rows.writerow(["id", "question"])
+                rows.writerows(enumerate(self.questions, 101))
+            self.target.write_text("question,answer\nan old question,an old answer\n", encoding="utf-8")
+            seconds = dict(zip(self.questions, (0.5, 0.2, 0.3, 0.2, 0.4, 0.2, 0.2), strict=True))
+            yield Scenario((str(source), str(self.target), self.limit), self.questions, client=True, seconds=seconds)
+
+    def judge(self, run: Run) -> Findings:
+        yield from self.sound(run)
+        yield from judging.within_limit(run, self.limit, at_least=2)
+        yield from judging.nothing_left(run)
+        try:
+            with self.target.open(encoding="utf-8-sig", newline="") as file:
+                header, *rows = csv.reader(file, strict=True)
+        except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+            yield Finding(
+                "unreadable file",
+                f"The file that your function wrote cannot be read as CSV in UTF-8 ({type(error).__name__}).",
+                'Open it with `open(target, "w", newline="", encoding="utf-8")`, and write it with the module csv or '
+                "with pandas.",
+            )
+            return
+        yield from self._rows(run, header, rows)
+
+    def _rows(self, run: Run, header: list[str], rows: list[list[str]]) -> Findings:
+        if ["an old question", "an old answer"] in rows or header == ["an old question", "an old answer"]:
+            yield Finding(
+                "old rows",
+                "The target had rows of an earlier run, and they are still in it.",
+                "Open the target with mode `w`, which begins a new file, and write to it.",
+            )
+        if header != ["question", "answer"]:
+            hint = " An index column comes from to_csv without index=False." if "" in header else ""
+            yield Finding(
+                "wrong columns",
+                f"The file's columns are {', '.join(map(repr, header))}; they should be 'question', 'answer'.{hint}",
+                "Write the header yourself, or choose the columns of the table: `table[[…]]`.",
+            )
+        if any(len(row) != 2 for row in rows):
+            yield Finding(
+                "broken rows",
+                f"{sum(len(row) != 2 for row in rows)} rows of the file do not have two columns: a comma, a quotation "
+                "mark or a line break in a text split them.",
+                "Let csv.writer, csv.DictWriter or pandas put the quotation marks; don't join the texts by hand.",
+            )
+        if len(rows) != len(self.questions):
+            yield Finding(
+                "answers lost",
+                f"The source has {len(self.questions)} questions, and your file {len(rows)} rows.",
+                "One row for each question, also for a call that failed.",
+            )
+        asked = [row[0] for row in rows]
+        if asked != list(self.questions):
+            same = Counter(asked) == Counter(self.questions)
+            yield Finding(
+                "order lost" if same else "wrong questions",
+                "The rows are in another order than in the source."
+                if same
+                else "The questions in your file are not those of the source, letter for letter.",
+                "gather returns in the order that you gave: write the file when all answers are there."
+                if same
+                else 'Read with `encoding="utf-8"` and newline="", and write each question as it was read.',
+            )
+        yield from judging.answers_fit(run, [row[1] for row in rows], [("", question) for question in self.questions])
+
+    def shape(self, run: Run) -> Panel:
+        return shape.expected(run, self.limit)
+
+
+# ---- parts of them ---------------------------------------------------------------------------------------------------
+
+
+def a_number(value: Any, key: str) -> Findings:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        yield Finding(
+            "wrong type",
+            f"{key!r} is {judging.kind_of(value)} in your result, and it should be a number.",
+            "Return the number itself; rounding and units belong where it is printed.",
+        )
+    elif value <= 0:
+        yield Finding(
+            "wrong clock",
+            f"{key!r} is {value:g} in your result.",
+            "Time that passed is above zero: the later reading of the clock minus the earlier one.",
+        )
+
+
+def a_dictionary(run: Run, keys: Sequence[str]) -> Findings:
+    if run.result is None:
+        yield from judging.a_list(run, 0, "")
+    yield from judging.dictionaries(run, keys, [run.result])
+
+
+def _short(value: object) -> str:
+    return judging.short(repr(value))
+
+
+TASKS: dict[str, Task] = {
+    "compare_models": CompareModels(),
+    "answer_a_list": AnswerAList(),
+    "measure_the_gain": MeasureTheGain(),
+    "limit_in_flight": LimitInFlight(),
+    "survive_failures": SurviveFailures(),
+    "keep_a_deadline": KeepADeadline(),
+    "first_answer_wins": FirstAnswerWins(),
+    "csv_to_csv": CsvToCsv(),
+}
+
+__all__ = ["TASKS", "Span", "Task"]

@@ -1,0 +1,149 @@
+"""Watches an event loop from a thread: says what blocks it, and breaks off what would block it for ever."""
+
+import asyncio
+import ctypes
+import linecache
+import sys
+import sysconfig
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+BEAT = 0.02  # seconds between two looks at the loop
+LATE = 0.08  # seconds without a beat from which on the loop counts as blocked
+
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_HELPERS = str(Path(__file__).parents[1])
+
+
+class TimeUp(BaseException):
+    """Raised inside a learner's code that does not end; not an Exception, which that code might catch."""
+
+    @staticmethod
+    def again() -> object:
+        """Raises it in its thread."""
+
+
+class Line(NamedTuple):
+    """A line of the learner's code."""
+
+    number: int
+    code: str
+
+
+class Block(NamedTuple):
+    seconds: float
+    line: Line
+
+
+class Watchdog:
+    """While it is entered: `blocks` is what has blocked the loop so far, and where.
+
+    When the loop has been stuck in the learner's code at `limit` seconds, `on_limit` is called and TimeUp is raised
+    there; `stuck_at` is the line.
+    """
+
+    def __init__(self, limit: float, on_limit: Callable[[], None]) -> None:
+        self.blocks: list[Block] = []
+        self.stuck_at: Line | None = None
+        self._limit = limit
+        self._on_limit = on_limit
+        self._seen: list[Line] = []  # the learner's lines that were found running since the last beat
+        self._over = threading.Event()
+
+    def __enter__(self) -> "Watchdog":
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._began = self._last = time.perf_counter()
+        self._next = self._loop.call_soon(self._beat)
+        with suppress(RuntimeError):  # no threads here, as in a browser: then nothing is broken off
+            threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._next.cancel()
+        self._note_block()
+
+    def _beat(self) -> None:
+        self._note_block()
+        self._next = self._loop.call_later(BEAT, self._beat)
+
+    def _note_block(self) -> None:
+        _disarm()
+        now = time.perf_counter()
+        # a busy machine is late too; what blocks is found at it twice
+        if len(self._seen) > 1 and now - self._last > LATE:
+            self.blocks.append(Block(now - self._last, Counter(self._seen).most_common(1)[0][0]))
+        self._seen = []
+        self._last = now
+
+    def _watch(self) -> None:
+        while not self._over.wait(BEAT):
+            now = time.perf_counter()
+            if now - self._last < LATE:
+                continue
+            line = learners_line(sys._current_frames().get(self._loop_thread))
+            if line is None:
+                continue
+            self._seen.append(line)
+            if now - self._began > self._limit:
+                self.stuck_at = line
+                self._on_limit()
+                _raise_in(self._loop_thread)
+
+
+def learners_line(frame: FrameType | None) -> Line | None:
+    """The innermost line that is not a library's, in what the event loop is running; None where it runs nothing such.
+
+    Nor where it imports a module or builds a client, which takes its time once and is no fault.
+    """
+    found = None
+    while frame is not None:
+        name, function = frame.f_code.co_filename, frame.f_code.co_name
+        if function == "_run" and name.endswith("events.py"):
+            return found
+        if name.startswith("<frozen importlib") or (function == "__init__" and name.endswith("_client.py")):
+            return None
+        found = found or own_line(name, frame.f_lineno)
+        frame = frame.f_back
+    return None
+
+
+def own_line(filename: str, number: int) -> Line | None:
+    """A line of the learner's; None where the file is a library's."""
+    if filename.startswith((*_LIBRARIES, _HELPERS, "<frozen")):
+        return None
+    return Line(number, linecache.getline(filename, number).strip())
+
+
+def _raise_in(thread: int) -> None:
+    """Raises a TimeUp in a thread, at its next step in Python: in a `while True` at once, after a `time.sleep`."""
+    time_up(thread).again()
+
+
+_armed: list[type[TimeUp]] = []
+
+
+def time_up(thread: int) -> type[TimeUp]:
+    """A TimeUp that comes again when it was swallowed, as by a bare `except` in a loop: the second one comes after it.
+
+    What is called when the swallowed one is deleted must not be Python code, or the second would come in that.
+    """
+    kind = type("TimeUp", (TimeUp,), {})
+    with suppress(AttributeError):  # not CPython
+        again = partial(ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(thread), ctypes.py_object(kind))
+        kind.again = kind.__del__ = staticmethod(again)  # type: ignore[attr-defined]
+        _armed.append(kind)
+    return kind
+
+
+def _disarm() -> None:
+    while _armed:
+        del _armed.pop().__del__  # type: ignore[attr-defined]
