@@ -1,7 +1,7 @@
 """Makes each exercise from its solution: the same notebook without what is tagged `solution`, and without outputs.
 
-    python tools/make_exercises.py            # writes exercises/*.ipynb
-    python tools/make_exercises.py --check    # changes nothing; exits with 1 if one is not what its solution makes
+python tools/make_exercises.py            # writes exercises/*.ipynb
+python tools/make_exercises.py --check    # changes nothing; exits with 1 if one is not what its solution makes
 """
 
 import argparse
@@ -44,7 +44,7 @@ def problems(root: Path) -> list[str]:
             found.append(f"exercises/{name} is missing. Run: python tools/make_exercises.py")
         elif exercise.read_text("utf-8") != made_from(solution):
             found.append(
-                f"exercises/{name} is not what solutions/{name} makes. Edit the solution, never the exercise, then run: "
+                f"exercises/{name} is not what solutions/{name} makes. Edit the solution, not the exercise, and run: "
                 "python tools/make_exercises.py"
             )
     for exercise in sorted((root / "exercises").glob("*.ipynb")):

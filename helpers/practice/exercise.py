@@ -1,7 +1,9 @@
 """`open_exercise()` and `open_bug()`: check, hint, solution, and in the bug clinic the diagnosis."""
 
+import asyncio
 import inspect
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 from ..errors import WorkbookError
@@ -14,6 +16,8 @@ from .manifest import Bug, Entry, find, manifest, solution_of
 from .running import Run, run
 from .showing import Note, Outcome, Puzzle, Verdict
 from .tasks import TASKS, Task
+
+STOPPED = ("The check was stopped, and nothing of it is running.", "Run the cell again to check again.")
 
 _running: set[str] = set()  # the task that is being checked
 
@@ -60,6 +64,10 @@ class Exercise:
         _running.add(self._part.name)
         try:
             verdict = await self._verdict(function)
+        except asyncio.CancelledError as stopped:
+            # IPython asks for this: two sentences in place of a traceback through the workbook's own code
+            stopped._render_traceback_ = lambda *_: list(STOPPED)  # type: ignore[attr-defined]
+            raise
         finally:
             _running.clear()
         logbook.note(self._part.name, outcome=verdict.outcome)
@@ -114,6 +122,15 @@ class Patient(Exercise):
     def __init__(self, entry: Entry, bug: Bug, number: int) -> None:
         super().__init__(entry, bug, BUGS[bug.name])
         self._called = f"bug_{number}"
+        self._diagnosed = False
+
+    def _failed(self, found: Finding, panels: tuple[Panel, ...] = ()) -> Verdict:
+        verdict = super()._failed(found, panels)
+        if self._diagnosed or not panels:
+            return verdict
+        # the message would give the diagnosis away
+        look = f'First say what is wrong with it, `{self._called}.diagnose("a")`, or b, c, d; then mend it.'
+        return replace(verdict, seen="This patient is still sick.", look=look, panels=())
 
     def show(self, function: Any) -> Check:
         """Runs the function once, and shows its timeline and what might be wrong with it: `await` it."""
@@ -127,7 +144,7 @@ class Patient(Exercise):
         for scenario in self._task.scenarios():
             done = await run(function, scenario)
         clients = f"{len(done.clients)} client{'s' * (len(done.clients) != 1)} sent the calls."
-        returned = f"It returned `{one_line(repr(done.result), 240)}`."
+        returned = f"It returned {_outline(done.result)}."
         choices = [choice.text for choice in self._part.choices]
         return Puzzle(self._called, done.trace.panel(), [returned, clients] if done.calls else [returned], choices)
 
@@ -139,6 +156,7 @@ class Patient(Exercise):
             return Note(f"{choice!r} is no answer here: give one of {', '.join(map(repr, letters))}.")
         why = self._part.choices[letters.index(letter)].why
         if letter == self._part.right:
+            self._diagnosed = True
             return Note(f"✓ **Right.** {why} Now mend it, and run the check.")
         return Note(f"✗ **Not that.** {why} Look at the timeline again.")
 
@@ -179,6 +197,13 @@ def open_bug(number: int) -> Patient:
 
 def _patients() -> list[tuple[Entry, Bug]]:
     return [(entry, bug) for entry in manifest().exercises.values() for bug in entry.bugs]
+
+
+def _outline(result: Any) -> str:
+    """A result in one line."""
+    if isinstance(result, list) and result:
+        return f"a list of {len(result)}: {', '.join(f'`{one_line(repr(each), 36)}`' for each in result)}"
+    return f"`{one_line(repr(result), 160)}`"
 
 
 # ---- before a function is run ------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ class ExamAPI(MockAPI):
 
     def answer(self, model: Model, question: str) -> str:
         # no two alike, so that it can be seen which answer went where; and awkward, as answers are
-        return f'{model.name} on "{question}", in short: it depends.\nThat is all.'
+        return f'"{question}" is a good one, says {model.name}: it depends.\nThat is all.'
 
 
 @dataclass

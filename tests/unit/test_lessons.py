@@ -12,6 +12,7 @@ from notebooks.kernel import NOTEBOOKS, ROOT
 
 from helpers.catalog import MODELS
 from helpers.mock_api.answers import NO_ANSWER, find_answer
+from helpers.practice.manifest import manifest
 
 QUESTION = re.compile(r"((What|Why|How|Who) .*\?|(Define|Explain|Tell me) .*)")
 
@@ -66,3 +67,24 @@ def test_every_lesson_is_on_the_map_and_leads_to_the_next() -> None:
     for lesson, following in pairwise(lessons):
         last = nbformat.read(lesson, as_version=4).cells[-1].source
         assert f"]({following.name})" in last
+
+
+def markdown(path: Path) -> str:
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+
+
+def test_every_practice_task_is_where_a_learner_would_look_for_it() -> None:
+    tasks = list(manifest().exercises.values())
+    lessons, readme = ROOT / "notebooks", (ROOT / "README.md").read_text("utf-8")
+    for task in tasks:
+        link = f"[{task.title}](../exercises/{task.notebook}.ipynb)"
+        start = f"[{task.notebook[:2]} {task.title}](../exercises/{task.notebook}.ipynb) | {task.minutes} |"
+        assert start in markdown(lessons / "00_start_here.ipynb")
+        assert link in markdown(lessons / "07_when_to_use.ipynb")
+        assert link in markdown(lessons / f"{task.follows}.ipynb"), "at the end of the lesson that it follows"
+        assert f"| `{task.notebook}` | {task.minutes} | {task.title} |" in readme
+        own = markdown(ROOT / "exercises" / f"{task.notebook}.ipynb")
+        assert f"# Practice {int(task.notebook[:2])}: {task.title}\n" in own
+        assert f"*About {task.minutes} minutes" in own and f"(../notebooks/{task.follows}.ipynb)" in own
+    for task, following in pairwise(tasks):
+        assert f"]({following.notebook}.ipynb)" in markdown(ROOT / "exercises" / f"{task.notebook}.ipynb")
