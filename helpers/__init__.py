@@ -1,5 +1,7 @@
 """What the notebooks import: practice mode, the record of calls, the lessons' calls made robust, the practice tasks."""
 
+from typing import TYPE_CHECKING, Any
+
 from .batch import process_questions_batch
 from .calls import (
     Answer,
@@ -12,9 +14,11 @@ from .calls import (
 )
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL
 from .errors import BadInput, CallFailed, WorkbookError
-from .practice import open_bug, open_exercise, progress
 from .session import connect, faults, shared_client
 from .trace import Trace, timelines, watch
+
+if TYPE_CHECKING:
+    from .practice import open_bug, open_exercise, progress
 
 __all__ = [
     "COMPARE_MODELS",
@@ -40,3 +44,12 @@ __all__ = [
     "timelines",
     "watch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads the practice tasks when one is asked for: a lesson, or your own program, need not wait for them."""
+    if name not in ("open_bug", "open_exercise", "progress"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import practice
+
+    return getattr(practice, name)

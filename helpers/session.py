@@ -107,7 +107,7 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
     api.reset(faults=Faults(**settings))
     try:
         yield
-        for question in api.faults.unasked(api.asked):
+        for question in api.faults.unasked(api.asked) if api.asked else ():
             warnings.warn(f"faults(): nobody asked {question!r}, so it did not fail. Check its spelling.", stacklevel=3)
     finally:
         api.reset(faults=before)

@@ -25,8 +25,8 @@ class Patient(Task):
 
     def judge(self, run: Run) -> Findings:
         yield from self.sound(run)
-        yield from judging.at_once(run)
         yield from judging.nothing_left(run)
+        yield from judging.at_once(run)
         yield from self.texts(run)
 
 
@@ -76,8 +76,8 @@ class StrictService(Patient):
             )
         yield from self.sound(run)
         if judging.most_at_once(judging.calls_spans(run)) == 1:
-            yield from judging.at_once(run)
-        yield from judging.nothing_left(run)
+            yield from judging.nothing_left(run)
+        yield from judging.at_once(run)
         yield from self.texts(run)
 
     def shape(self, run: Run) -> Panel:
@@ -95,8 +95,8 @@ class SomeFail(Patient):
 
     def judge(self, run: Run) -> Findings:
         yield from self.sound(run)
-        yield from judging.at_once(run)
         yield from judging.nothing_left(run)
+        yield from judging.at_once(run)
         questions = run.scenario.questions
         yield from judging.a_list(run, len(questions), "the texts")
         for question, text in zip(questions, run.result, strict=True):
@@ -137,8 +137,8 @@ class WrongClock(Patient):
 
     def judge(self, run: Run) -> Findings:
         yield from self.sound(run)
-        yield from judging.at_once(run)
         yield from judging.nothing_left(run)
+        yield from judging.at_once(run)
         yield from a_dictionary(run, ("answers", "seconds"))
         seconds: Any = run.result["seconds"]
         yield from a_number(seconds, "seconds")

@@ -63,13 +63,16 @@ def it_ended(run: Run) -> Findings:
     if not run.ended:
         asked = {pair for call in run.calls if call.outcome == "ok" and (pair := asks(run, call))}
         missing = len(set(_pairs(run)) - asked)
-        so_far = f"{_number(missing)} of the calls had no answer" if missing else "all calls had been answered"
+        if not run.calls:
+            so_far, look = "it had sent no call", "Something waits before the first call: what does it wait for?"
+        elif missing:
+            so_far = f"{_number(missing)} of its calls had no answer"
+            look = "Something waits for what never comes: is every slot given back that was taken?"
+        else:
+            so_far = "all its calls had been answered"
+            look = "Something waits for more: what ends your workers, or your loop, when all is done?"
         yield Finding(
-            "endless",
-            f"After {LIMIT:g} seconds your function had not ended, and {so_far}; so it was stopped.",
-            "Something waits for what never comes: is every slot given back that was taken?"
-            if missing
-            else "Something waits for more: what ends your workers, or your loop, when all is done?",
+            "endless", f"After {LIMIT:g} seconds your function had not ended, and {so_far}; so it was stopped.", look
         )
     if run.error is not None:
         yield _raised(run.error)
@@ -97,7 +100,10 @@ def _raised(error: BaseException | None) -> Finding:
     elif isinstance(error, WorkbookError):
         said, look = error.happened, error.what_to_do
     elif isinstance(error, openai.OpenAIError):
-        said, look = explain(error).happened, "A call may fail: decide what your function does then."
+        explained = explain(error)
+        passing = isinstance(error, (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError))
+        said = explained.happened
+        look = "A call may fail: decide what your function does then." if passing else explained.what_to_do
     what = f"{name}: {said}" if said else name
     return Finding("raised", f"Your function raised an error{_line_of(error)}: {what}", look, broken=True)
 
@@ -185,12 +191,12 @@ def it_asked(run: Run) -> Findings:
         if models and call.model not in models:
             yield Finding(
                 "another model",
-                f"Your function asked {call.model}, and it was given {_listed(models)}.",
+                f"Your function asked {call.model}, and the check gave it {_listed(models)}.",
                 "Use the parameter for the models: the check gives other ones than the notebook.",
             )
         yield Finding(
             "another question",
-            f"Your function asked “{short(call.question)}”, which it was not given.",
+            f"Your function asked “{short(call.question)}”, which the check did not give it.",
             "Use the parameter for the question: the check gives other ones than the notebook.",
         )
     if missing := list((wanted - asked).elements()):
@@ -290,13 +296,18 @@ def at_once(run: Run, spans: Sequence[Span] | None = None) -> Findings:
 def within_limit(run: Run, limit: int, at_least: int | None = None) -> Findings:
     """Never more than `limit` calls were in flight, and as many at one moment (or `at_least` so many)."""
     most = most_at_once(calls_spans(run))
-    if most == 1:
-        yield from at_once(run)
+    if most == 1 < limit:
+        yield Finding(
+            "one by one",
+            f"Only one of your calls was in flight at a time, where {limit} were allowed.",
+            "An `await` in a loop lets one call through at a time, and so does a lock. Start all calls with gather; each "
+            "takes one of the slots of an `asyncio.Semaphore(limit)`.",
+        )
     if most > limit:
         yield Finding(
             "too many in flight",
             f"{most} calls were in flight at once, and the limit was {limit}.",
-            "All calls share one `asyncio.Semaphore(limit)`, and each is made inside `async with` of it.",
+            "All calls share one semaphore, `slots = asyncio.Semaphore(limit)`; each is made inside `async with slots:`.",
         )
     if most < (at_least or limit):
         yield Finding(
@@ -329,8 +340,8 @@ def nothing_left(run: Run) -> Findings:
         yield Finding(
             "left running",
             f"Your function returned while {what} went on running{flight}.",
-            "`await` every task that you need, and cancel those that you don't: `task.cancel()`, then await it. "
-            "A call in a thread cannot be cancelled.",
+            "Is an `await` missing, before gather perhaps? What you don't need any more, cancel with `task.cancel()` and "
+            "then await it.",
         )
 
 
@@ -366,13 +377,14 @@ def a_list(run: Run, length: int, of_what: str) -> Findings:
         )
 
 
-def dictionaries(run: Run, keys: Sequence[str], rows: Iterable[Any] | None = None) -> Findings:
-    """Each entry is a dictionary with these keys."""
-    for row in run.result if rows is None else rows:
+def dictionaries(run: Run, keys: Sequence[str]) -> Findings:
+    """The result, or each entry of it where it is a list, is a dictionary with these keys."""
+    for row in run.result if isinstance(run.result, list) else [run.result]:
         if not isinstance(row, dict):
+            what = "An entry of your list" if isinstance(run.result, list) else "What your function returned"
             yield Finding(
                 "wrong type",
-                f"An entry of your result is {kind_of(row)}, and a dictionary is needed.",
+                f"{what} is {kind_of(row)}, and a dictionary is needed.",
                 f"It has the keys {_listed(keys)}.",
             )
         elif missing := [key for key in keys if key not in row]:
@@ -404,7 +416,7 @@ def answers_fit(run: Run, answers: Sequence[Any], pairs: Sequence[tuple[str, str
         elif answer is not None and not isinstance(answer, str):
             yield Finding(
                 "wrong type",
-                f"The answer {whose} is {kind_of(answer)} in your result, and it should be a text.",
+                f"The answer {whose} is {kind_of(answer)} in your result, and it should be a string.",
                 "The text is `response.choices[0].message.content`.",
             )
         elif answer is not None and answer.strip() != came.get(pair, "").strip():
@@ -511,6 +523,6 @@ def kind_of(value: object) -> str:
         return "None"
     if isinstance(value, BaseException):
         return f"the error {type(value).__name__}"
-    name = {"str": "a text", "dict": "a dictionary", "int": "a number", "float": "a number", "set": "a set"}
+    name = {"str": "a string", "dict": "a dictionary", "int": "a number", "float": "a number", "set": "a set"}
     kind = type(value).__name__
     return name.get(kind, f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}")

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import linecache
+import signal
 import sys
 import sysconfig
 import threading
@@ -62,6 +63,10 @@ class Watchdog:
         self._loop_thread = threading.get_ident()
         self._began = self._last = time.perf_counter()
         self._next = self._loop.call_soon(self._beat)
+        # a signal breaks off what waits in C, such as a `time.sleep` or a lock; only the main thread gets one
+        self._handler = None
+        with suppress(ValueError, AttributeError):  # another thread, Windows
+            self._handler = signal.signal(signal.SIGURG, _on_signal)  # which does nothing where nobody handles it
         with suppress(RuntimeError):  # no threads here, as in a browser: then nothing is broken off
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         return self
@@ -70,6 +75,8 @@ class Watchdog:
         self._over.set()
         self._next.cancel()
         self._note_block()
+        if self._handler is not None:
+            signal.signal(signal.SIGURG, self._handler)
 
     def _beat(self) -> None:
         self._note_block()
@@ -96,7 +103,10 @@ class Watchdog:
             if now - self._began > self._limit:
                 self.stuck_at = line
                 self._on_limit()
-                _raise_in(self._loop_thread)
+                if self._handler is None:
+                    _raise_in(self._loop_thread)
+                else:
+                    signal.pthread_kill(self._loop_thread, signal.SIGURG)
 
 
 def learners_line(frame: FrameType | None) -> Line | None:
@@ -126,6 +136,10 @@ def own_line(filename: str, number: int) -> Line | None:
 def _raise_in(thread: int) -> None:
     """Raises a TimeUp in a thread, at its next step in Python: in a `while True` at once, after a `time.sleep`."""
     time_up(thread).again()
+
+
+def _on_signal(*_: object) -> None:
+    raise time_up(threading.get_ident())
 
 
 _armed: list[type[TimeUp]] = []

@@ -3,19 +3,12 @@
 import os
 from collections.abc import Iterator
 
-import openai._base_client
 import pytest
 
 from helpers import session
 from helpers.mock_api import MockAPI
 
 PACE = 0.01
-
-
-@pytest.fixture(autouse=True)
-def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK's own pause before a retry, which no pace scales."""
-    monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
 
 
 @pytest.fixture

@@ -53,6 +53,9 @@ CASES = [
     Case("stream dropped halfway", chat(stream=True), Faults(dropped=1), stream=True),
     Case("stream hanging halfway", chat(stream=True), Faults(hanging=1), stream=True),
     Case("stream refused", chat(stream=True), Faults(rate_limited=1), stream=True),
+    Case("refused for good", chat(), Faults(refused="What is Go?")),
+    Case("refused once, and not asked again", chat(), Faults(refused={"What is Go?": 1})),
+    Case("stream refused for good", chat(stream=True), Faults(refused=1), stream=True),
 ]
 
 
@@ -122,6 +125,81 @@ def test_both_doors_lead_to_the_same_api(case: Case, server: Server) -> None:
     expected = results["server, sync"]
     for door, got in results.items():
         assert got == expected, door
+
+
+def test_what_is_refused_for_good_is_sent_once(server: Server) -> None:
+    case = Case("refused", chat(), Faults(refused="What is Go?"))
+    options: dict[str, Any] = {"api_key": "any", "base_url": server.url, "max_retries": 5}
+    assert result(case, server.api, lambda: run_sync(case, OpenAI(**options))) == (
+        ("BadRequestError", 400, "invalid_prompt", [("What is Go?", 1, "400")])
+    )
+
+
+@pytest.fixture(params=["server", "transport"])
+def door(request: pytest.FixtureRequest) -> Iterator[tuple[MockAPI, dict[str, Any], dict[str, Any]]]:
+    """An API of its own, and what makes an ordinary and an async client reach it through one door."""
+    api = MockAPI(pace=PACE)
+    options: dict[str, Any] = {"api_key": "any", "max_retries": 0, "timeout": 60}
+    if request.param == "transport":
+        transport, options["base_url"] = MockTransport(api), "http://127.0.0.1:9/v1"
+        yield (
+            api,
+            {**options, "http_client": httpx2.Client(transport=transport)},
+            {**options, "http_client": httpx2.AsyncClient(transport=transport)},
+        )
+        return
+    server = Server(api)
+    options["base_url"] = server.url
+    yield api, options, options
+    server.stop()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_when_the_api_is_closed_nobody_waits_any_longer(
+    door: tuple[MockAPI, dict[str, Any], dict[str, Any]], stream: bool
+) -> None:
+    """Neither a thread nor a task, before the answer or in the middle of it; and who comes later is refused."""
+    api, options, async_options = door
+    api.reset(faults=Faults(hanging=1))
+
+    def read() -> None:
+        with OpenAI(**options) as client:
+            got = client.chat.completions.create(**ASK, stream=stream)
+            list(got)
+
+    async def read_async() -> None:
+        async with AsyncOpenAI(**async_options) as client:
+            got: Any = await client.chat.completions.create(**ASK, stream=stream)
+            [chunk async for chunk in got]
+
+    async def main() -> None:
+        waiting = [asyncio.create_task(asyncio.to_thread(read)), asyncio.create_task(read_async())]
+        await until(lambda: len(api.served) == 2)
+        assert not any(task.done() for task in waiting)
+        api.close()
+        async with asyncio.timeout(30):
+            ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [isinstance(error, (openai.APIConnectionError, httpx2.RemoteProtocolError)) for error in ended] == [
+            True,
+            True,
+        ], ended
+
+    asyncio.run(main())
+    assert [line.outcome for line in api.served] == ["hanging", "hanging"]
+
+
+def test_a_closed_api_refuses_at_its_doors(door: tuple[MockAPI, dict[str, Any], dict[str, Any]]) -> None:
+    api, options, async_options = door
+    api.close()
+
+    async def main() -> None:
+        async with AsyncOpenAI(**async_options) as client:
+            await client.chat.completions.create(**ASK)
+
+    with OpenAI(**options) as client, pytest.raises(openai.BadRequestError, match="This API is closed"):
+        client.models.list()
+    with pytest.raises(openai.BadRequestError, match="This API is closed"):
+        asyncio.run(main())
 
 
 async def until(true: Callable[[], bool], seconds: float = 10) -> None:

@@ -260,6 +260,43 @@ def test_chosen_questions_fail_every_time(api: MockAPI) -> None:
     assert outcome(chat(api, "What is Rust?")) == "hanging"
 
 
+def test_a_refused_question_is_refused_for_good(api: MockAPI) -> None:
+    api.reset(faults=Faults(refused="what is go"))
+    for _ in range(3):
+        reply = chat(api, "What is Go?")
+        status, code, message = error(reply)
+        assert (status, code) == (400, "invalid_prompt") and "flagged" in message
+        assert not [name for name in reply.headers or {} if "retry-after" in name]
+    assert chat(api, "What is Go?", stream=True).status == 400
+    assert chat(api, "What is Rust?").status == 200
+
+
+def test_a_share_of_all_questions_can_be_refused(api: MockAPI) -> None:
+    api.reset(faults=Faults(refused=0.2, dropped=0.1))
+    outcomes = [outcome(chat(api, f"question {number}")) for number in range(1_000)]
+    assert 150 < outcomes.count("400") < 250
+    assert 60 < outcomes.count("dropped") < 140
+    with pytest.raises(BadInput, match="add up to"):
+        Faults(refused=0.6, server_error=0.6)
+
+
+def test_a_refusal_may_end_after_some_requests(api: MockAPI) -> None:
+    api.reset(faults=Faults(refused={"What is Go?": 1}))
+    assert [outcome(chat(api, "What is Go?")) for _ in range(2)] == ["400", "200"]
+
+
+def test_a_closed_api_refuses_everything_at_once() -> None:
+    api = MockAPI(pace=PACE)
+    api.reset(faults=Faults(hanging=1, no_quota=True))
+    api.close()
+    for reply in (chat(api), chat(api, stream=True), get(api, "/v1/models"), get(api, "/v1/nonsense")):
+        assert error(reply) == (400, "closed", "This API is closed.")
+        assert reply.ending == "complete" and seconds(reply) < 1
+    assert [line.outcome for line in api.served] == ["400"] * 4
+    api.close()
+    assert api.closed
+
+
 def test_keys_and_quota(api: MockAPI) -> None:
     api.reset(faults=Faults(expired_key=True))
     assert error(chat(api))[:2] == (401, "invalid_api_key")

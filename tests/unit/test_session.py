@@ -298,6 +298,93 @@ def test_faults_end_with_their_block_and_repeat(connected: MockAPI) -> None:
             client.chat.completions.create(**ASK)
 
 
+# ---- another API for a while -------------------------------------------------------------------------------------
+
+
+def what_it_is(mine: session._Session) -> dict[str, Any]:
+    """What `answered_by` gives back; the door may stay open."""
+    kept = {name: value for name, value in vars(mine).items() if name not in ("door", "practice_url")}
+    return {**kept, "own": dict(mine.own), "environment": dict(os.environ), "guards": list(session.wire.guards)}
+
+
+def test_where_nobody_has_connected_another_api_can_answer(fresh_session: session._Session, api: MockAPI) -> None:
+    async def main() -> None:
+        async with session.answered_by(api) as url:
+            assert os.environ["OPENAI_BASE_URL"] == url
+            assert CANARY not in os.environ.values()
+            assert await ask_ai("What is Python?")
+        with pytest.raises(WorkbookError, match=r"Run the cell with connect\(\) first"):
+            await ask_ai("What is Python?")
+
+    before = what_it_is(fresh_session)
+    asyncio.run(main())
+    assert what_it_is(fresh_session) == before
+    assert len(api.served) == 1
+    connect()
+    answers()
+
+
+@pytest.mark.parametrize("sockets", [True, False], ids=["server", "inside the process"])
+def test_another_api_answers_for_a_while(
+    fresh_session: session._Session, api: MockAPI, monkeypatch: pytest.MonkeyPatch, sockets: bool
+) -> None:
+    import helpers.mock_api.server
+
+    def refuse(*_: object) -> None:
+        raise OSError("no sockets here")
+
+    if not sockets:
+        monkeypatch.setattr(helpers.mock_api.server, "Server", refuse)
+    connect()
+
+    async def main() -> None:
+        async with AsyncOpenAI() as client:
+            await client.chat.completions.create(**ASK)
+            with pytest.raises(ZeroDivisionError):
+                async with session.answered_by(api):
+                    await client.chat.completions.create(**ASK)
+                    await ask_ai("What is Go?")
+                    raise ZeroDivisionError
+            assert what_it_is(fresh_session) == before
+            await client.chat.completions.create(**ASK)
+
+    before = what_it_is(fresh_session)
+    mine = fresh_session.api
+    assert mine is not None
+    asyncio.run(main())
+    assert [line.question for line in api.served] == ["What is Python?", "What is Go?"]
+    assert [(line.question, line.nth) for line in mine.served] == [("What is Python?", 1), ("What is Python?", 2)]
+
+
+def test_faults_of_the_notebook_are_there_again_after_another_api(connected: MockAPI, api: MockAPI) -> None:
+    async def main() -> None:
+        async with session.answered_by(api), AsyncOpenAI(max_retries=0) as client:
+            assert await client.chat.completions.create(**ASK)
+
+    with faults(server_error=1):
+        asyncio.run(main())
+        with OpenAI(max_retries=0) as client, pytest.raises(openai.InternalServerError):
+            client.chat.completions.create(**ASK)
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_clients_that_helpers_made_for_another_api_are_closed_where_the_notebook_is_live(api: MockAPI) -> None:
+    del os.environ["WORKBOOK_MODE"]
+    connect(live=True)
+
+    async def main() -> None:
+        live = await helpers.shared_client()
+        async with session.answered_by(api):
+            lent = await helpers.shared_client()
+            assert lent is not live and await ask_ai("What is Go?")
+        assert lent.is_closed() and not live.is_closed()
+        assert await helpers.shared_client() is live
+        assert (live.api_key, live.base_url.host) == (CANARY, "api.openai.com")
+
+    asyncio.run(main())
+    assert len(api.served) == 1
+
+
 def test_a_question_that_was_to_fail_and_is_never_asked_is_said(connected: MockAPI) -> None:
     with pytest.warns(UserWarning, match="nobody asked 'what is pyhton'"), faults(dropped="What is Pyhton?"):
         answers()

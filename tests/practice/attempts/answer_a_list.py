@@ -1,0 +1,125 @@
+import asyncio
+
+from openai import AsyncOpenAI, OpenAI
+from practice.expect import expect
+
+MODEL = "gpt-6-luna"
+
+
+async def ask(client, question):
+    response = await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": question}])
+    return response.choices[0].message.content
+
+
+# the close comes after the return, so it is never reached
+@expect("client left open")
+async def wrong_close_after_return(questions):
+    client = AsyncOpenAI()
+    return await asyncio.gather(*[ask(client, q) for q in questions])
+    await client.close()
+
+
+# every call makes its own client (and its own connections) instead of sharing one
+@expect("many clients")
+async def wrong_client_per_call(questions):
+    async def ask_alone(question):
+        async with AsyncOpenAI() as client:
+            return await ask(client, question)
+
+    return await asyncio.gather(*[ask_alone(q) for q in questions])
+
+
+# returns the complete response objects; the texts have not been taken out
+@expect("wrong type")
+async def wrong_whole_responses(questions):
+    async with AsyncOpenAI() as client:
+        return await asyncio.gather(
+            *[client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": q}]) for q in questions]
+        )
+
+
+# threads with the ordinary client: at once up to a point, but not the AsyncOpenAI client that was asked for
+@expect("threads")
+async def wrong_threads(questions):
+    with OpenAI() as client:
+
+        def ask(question):
+            response = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": question}])
+            return response.choices[0].message.content
+
+        return await asyncio.gather(*[asyncio.to_thread(ask, q) for q in questions])
+
+
+# all questions are put into one prompt: a single call, and cutting its text into answers is guesswork
+@expect("one call for all")
+async def wrong_one_big_prompt(questions):
+    async with AsyncOpenAI() as client:
+        text = await ask(client, "Answer each question on its own line:\n" + "\n".join(questions))
+    return text.split("\n")
+
+
+# the answers are printed, the function itself returns None
+@expect("nothing returned")
+async def wrong_print(questions):
+    async with AsyncOpenAI() as client:
+        for answer in await asyncio.gather(*[ask(client, q) for q in questions]):
+            print(answer)
+
+
+# another signature: the caller has to bring the client, and nobody closes it
+@expect("wrong parameters")
+async def wrong_signature(client, questions):
+    return await asyncio.gather(*[ask(client, q) for q in questions])
+
+
+# calling ask() only makes coroutines, and those are returned: none of them has begun
+@expect("coroutine returned")
+async def wrong_coroutines_returned(questions):
+    async with AsyncOpenAI() as client:
+        return [ask(client, q) for q in questions]
+
+
+# the await before create is missing: response is a coroutine and has no choices
+@expect("raised", outcome="broken")
+async def wrong_await_forgotten(questions):
+    async def ask(question):
+        response = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": question}])
+        return response.choices[0].message.content
+
+    async with AsyncOpenAI() as client:
+        return await asyncio.gather(*[ask(q) for q in questions])
+
+
+# made-up texts while the real call is still to be written
+@expect("invented")
+async def wrong_placeholders(questions):
+    return [f"The answer to: {q}" for q in questions]
+
+
+@expect("passed")
+async def right_gather(questions):
+    async with AsyncOpenAI() as client:
+        return await asyncio.gather(*(ask(client, q) for q in questions))
+
+
+@expect("passed")
+async def right_task_group(questions):
+    async with AsyncOpenAI() as client, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(ask(client, question)) for question in questions]
+    return [task.result() for task in tasks]
+
+
+@expect("passed")
+async def right_as_completed_with_index(questions):
+    async def ask_numbered(client, index, question):
+        return index, await ask(client, question)
+
+    answers = [None] * len(questions)
+    client = AsyncOpenAI()
+    try:
+        for next_done in asyncio.as_completed([ask_numbered(client, i, q) for i, q in enumerate(questions)]):
+            index, text = await next_done
+            answers[index] = text
+    finally:
+        await client.close()
+    return answers

@@ -1,0 +1,199 @@
+import asyncio
+import time
+
+import openai
+from practice.expect import expect
+
+
+async def ask(client, model, question):
+    response = await client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}])
+    return {"model": model, "answer": response.choices[0].message.content}
+
+
+# the first task that is finished may be a failed one: result() then raises, though others would have answered
+@expect("failure won", outcome="broken")
+async def wrong_first_completed_may_be_failed(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return done.pop().result()
+
+
+# waits only once: if the first one to finish has failed, None is returned although the others would have answered
+@expect("failure won")
+async def wrong_gives_up_after_first_failure(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for t in done:
+        try:
+            return t.result()
+        except openai.OpenAIError as e:
+            print("failed:", e)
+    return None
+
+
+# the losers are not cancelled: they run on after the function has returned
+@expect("left running")
+async def wrong_no_cancel(client, models, question):
+    pending = {asyncio.create_task(ask(client, m, question)) for m in models}
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for t in done:
+            if not t.exception():
+                return t.result()
+
+
+# finds the fastest by measuring, but only after waiting for every model, also the slowest
+@expect("waited for all")
+async def wrong_measures_and_waits_for_all(client, models, question):
+    async def timed(m):
+        t0 = time.perf_counter()
+        r = await ask(client, m, question)
+        return time.perf_counter() - t0, r
+
+    results = await asyncio.gather(*[timed(m) for m in models], return_exceptions=True)
+    good = [r for r in results if not isinstance(r, Exception)]
+    return min(good, key=lambda x: x[0])[1]
+
+
+# the inner function reads `model` when it runs, after the loop has ended: all tasks ask the last model
+@expect("not asked")
+async def wrong_late_binding(client, models, question):
+    pending = set()
+    for model in models:
+
+        async def ask_this():
+            return await ask(client, model, question)
+
+        pending.add(asyncio.create_task(ask_this()))
+    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return done.pop().result()
+
+
+# coroutines, not tasks, given to asyncio.wait: TypeError since Python 3.11
+@expect("raised", outcome="broken")
+async def wrong_coroutines_in_wait(client, models, question):
+    done, pending = await asyncio.wait(
+        [ask(client, m, question) for m in models],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    for p in pending:
+        p.cancel()
+    return done.pop().result()
+
+
+# cancels every task of the event loop (copied from a forum), itself and the notebook's own tasks too
+@expect("cancelled others")
+async def wrong_cancels_all_tasks(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    result = None
+    for c in asyncio.as_completed(tasks):
+        try:
+            result = await c
+            break
+        except Exception:
+            pass
+    for t in asyncio.all_tasks():
+        t.cancel()
+    await asyncio.sleep(0)
+    return result
+
+
+# the answer of the first to be done, but the name of the first in the list
+@expect("wrong winner")
+async def wrong_first_name(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    for c in asyncio.as_completed(tasks):
+        try:
+            winner = await c
+            break
+        except openai.OpenAIError:
+            pass
+    for t in tasks:
+        t.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return {"model": models[0], "answer": winner["answer"]}
+
+
+# the task itself stands where the text of its answer belongs
+@expect("task returned")
+async def wrong_task_as_answer(client, models, question):
+    names = {asyncio.create_task(ask(client, m, question)): m for m in models}
+    done, pending = await asyncio.wait(names, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    winner = done.pop()
+    return {"model": names[winner], "answer": winner}
+
+
+# yield where return belongs: this is a generator now, and nobody can await it
+@expect("generator")
+async def wrong_yield(client, models, question):
+    for c in asyncio.as_completed([ask(client, m, question) for m in models]):
+        yield await c
+
+
+@expect("passed")
+async def right_as_completed(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    try:
+        for next_one in asyncio.as_completed(tasks):
+            try:
+                return await next_one
+            except openai.OpenAIError as e:
+                print("a model failed:", e)
+        raise RuntimeError("all models failed")
+    finally:
+        for t in tasks:
+            t.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@expect("passed")
+async def right_task_group(client, models, question):
+    winners = []
+
+    async def try_one(model):
+        try:
+            result = await ask(client, model, question)
+        except Exception:
+            return
+        winners.append(result)
+        for t in tasks:
+            if t is not asyncio.current_task():
+                t.cancel()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(try_one(m)) for m in models]
+    if not winners:
+        raise RuntimeError("nobody answered")
+    return winners[0]
+
+
+@expect("passed")
+async def right_future_and_gather(client, models, question):
+    first = asyncio.get_running_loop().create_future()
+
+    async def try_one(model):
+        result = await ask(client, model, question)
+        if not first.done():
+            first.set_result(result)
+
+    tasks = [asyncio.create_task(try_one(m)) for m in models]
+    everybody = asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait([first, everybody], return_when=asyncio.FIRST_COMPLETED)
+    for t in tasks:
+        t.cancel()
+    await everybody
+    if not first.done():
+        raise RuntimeError("no answer from any model")
+    return first.result()

@@ -1,0 +1,165 @@
+import asyncio
+import time
+
+from practice.expect import expect
+
+
+async def ask(client, question):
+    response = await client.chat.completions.create(
+        model="gpt-6-luna", messages=[{"role": "user", "content": question}]
+    )
+    return response.choices[0].message.content
+
+
+# wait_for around the whole gather: when one is late, all the answers that came in time are thrown away
+@expect("answer lost")
+async def wrong_wait_for_around_gather(client, questions, seconds):
+    try:
+        return await asyncio.wait_for(asyncio.gather(*[ask(client, q) for q in questions]), timeout=seconds)
+    except TimeoutError:
+        return [None] * len(questions)
+
+
+# asyncio.wait does not cancel what is pending: the late calls run on after the function has returned
+@expect("left running")
+async def wrong_wait_without_cancel(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    done, _ = await asyncio.wait(tasks, timeout=seconds)
+    return [t.result() if t in done else None for t in tasks]
+
+
+# each wait_for starts its own clock when its turn comes: the time adds up and late answers get in
+@expect("too late")
+async def wrong_clock_starts_anew(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    answers = []
+    for task in tasks:
+        try:
+            answers.append(await asyncio.wait_for(task, timeout=seconds))
+        except TimeoutError:
+            answers.append(None)
+    return answers
+
+
+# leaves the late questions out instead of putting None in their place
+@expect("answers lost")
+async def wrong_only_the_answers_in_time(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    done, pending = await asyncio.wait(tasks, timeout=seconds)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return [t.result() for t in tasks if t in done]
+
+
+# a None for each late one in its place, and once more at the end
+@expect("too many results")
+async def wrong_none_twice(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    done, pending = await asyncio.wait(tasks, timeout=seconds)
+    answers = [t.result() if t in done else None for t in tasks]
+    for t in pending:
+        t.cancel()
+        answers.append(None)
+    await asyncio.gather(*pending, return_exceptions=True)
+    return answers
+
+
+# return_exceptions=True and that is it: TimeoutError objects stand in the list where None should be
+@expect("errors as answers")
+async def wrong_timeout_errors_in_list(client, questions, seconds):
+    return await asyncio.gather(
+        *[asyncio.wait_for(ask(client, q), seconds) for q in questions],
+        return_exceptions=True,
+    )
+
+
+# asyncio.timeout around the TaskGroup without except: a TimeoutError comes out in place of a list
+@expect("deadline lost the rest", outcome="broken")
+async def wrong_timeout_not_caught(client, questions, seconds):
+    async with asyncio.timeout(seconds):
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask(client, q)) for q in questions]
+    return [t.result() for t in tasks]
+
+
+# time.sleep in the polling loop blocks the event loop, so no call gets on and all answers are None
+@expect("blocked loop")
+async def wrong_polls_with_time_sleep(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    end = time.time() + seconds
+    while time.time() < end and not all(t.done() for t in tasks):
+        time.sleep(0.05)
+    answers = []
+    for t in tasks:
+        if t.done():
+            answers.append(t.result())
+        else:
+            t.cancel()
+            answers.append(None)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return answers
+
+
+# a text in place of None for the late ones
+@expect("wrong type")
+async def wrong_text_for_late(client, questions, seconds):
+    async def one(q):
+        try:
+            async with asyncio.timeout(seconds):
+                return await ask(client, q)
+        except TimeoutError:
+            return "Timeout!"
+
+    return await asyncio.gather(*[one(q) for q in questions])
+
+
+# gives up at half the time and asks again, although the first call may still be answered, and is paid for
+@expect("asked again")
+async def wrong_second_chance(client, questions, seconds):
+    async def one(q):
+        for _ in range(2):
+            try:
+                return await asyncio.wait_for(ask(client, q), seconds / 2)
+            except TimeoutError:
+                pass
+
+    return await asyncio.gather(*[one(q) for q in questions])
+
+
+@expect("passed")
+async def right_wait(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    done, pending = await asyncio.wait(tasks, timeout=seconds)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return [t.result() if t in done and t.exception() is None else None for t in tasks]
+
+
+@expect("passed")
+async def right_wait_for_each_in_gather(client, questions, seconds):
+    # all of them start at the same moment, so all the clocks run out at the same moment
+    async def one(q):
+        try:
+            return await asyncio.wait_for(ask(client, q), timeout=seconds)
+        except Exception:
+            return None
+
+    return list(await asyncio.gather(*[one(q) for q in questions]))
+
+
+@expect("passed")
+async def right_timeout_around_task_group(client, questions, seconds):
+    answers = [None] * len(questions)
+
+    async def fill(i, question):
+        answers[i] = await ask(client, question)
+
+    try:
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+            for i, question in enumerate(questions):
+                group.create_task(fill(i, question))
+    except TimeoutError:
+        pass
+    return answers

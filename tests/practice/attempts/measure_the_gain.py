@@ -1,0 +1,198 @@
+import asyncio
+import time
+
+from openai import AsyncOpenAI
+from practice.expect import expect
+
+
+async def ask(client, question):
+    response = await client.chat.completions.create(
+        model="gpt-6-luna", messages=[{"role": "user", "content": question}]
+    )
+    return response.choices[0].message.content
+
+
+def report(one_by_one, at_once):
+    return {"one_by_one": one_by_one, "at_once": at_once, "speed_up": one_by_one / at_once}
+
+
+# in "one by one" all tasks are created before the first is awaited, so they run at once both times
+@expect("never one by one")
+async def wrong_one_by_one_runs_at_once(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+        for task in tasks:
+            await task
+        one_by_one = time.perf_counter() - start
+
+        start = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        return report(one_by_one, time.perf_counter() - start)
+
+
+# a gather around both measurements: they run at the same time, and each disturbs the other
+@expect("both at once")
+async def wrong_both_in_one_gather(questions):
+    async def one_by_one(client):
+        start = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        return time.perf_counter() - start
+
+    async def at_once(client):
+        start = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        return time.perf_counter() - start
+
+    async with AsyncOpenAI() as client:
+        return report(*await asyncio.gather(one_by_one(client), at_once(client)))
+
+
+# the clock is stopped right after the tasks were created, the waiting comes after it
+@expect("wrong clock")
+async def wrong_stopped_before_gather(questions):
+    async with AsyncOpenAI() as client:
+        t0 = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        t1 = time.perf_counter()
+        tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+        t2 = time.perf_counter()
+        await asyncio.gather(*tasks)
+    return report(t1 - t0, t2 - t1)
+
+
+# start minus end: the seconds are below zero
+@expect("wrong clock")
+async def wrong_way_round(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        middle = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        end = time.perf_counter()
+    return report(start - middle, middle - end)
+
+
+# the quotient is upside down: 0.2 instead of "5 times as fast"
+@expect("wrong speed-up")
+async def wrong_speed_up_inverted(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        middle = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        end = time.perf_counter()
+    return {"one_by_one": middle - start, "at_once": end - middle, "speed_up": (end - middle) / (middle - start)}
+
+
+# a pause after each question is measured along with it and makes one_by_one (and speed_up) too large
+@expect("idle between calls")
+async def wrong_sleep_in_loop(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+            time.sleep(0.3)  # be nice to the rate limit
+        one_by_one = time.perf_counter() - start
+        start = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        return report(one_by_one, time.perf_counter() - start)
+
+
+# returns three bare numbers instead of the dictionary
+@expect("wrong type")
+async def wrong_returns_tuple(questions):
+    async with AsyncOpenAI() as client:
+        t0 = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        t1 = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        t2 = time.perf_counter()
+    return t1 - t0, t2 - t1, (t1 - t0) / (t2 - t1)
+
+
+# copied from a script: not async, and asyncio.run fails where an event loop is already running (notebook)
+@expect("not a coroutine function")
+def wrong_asyncio_run(questions):
+    async def main():
+        async with AsyncOpenAI() as client:
+            t0 = time.perf_counter()
+            for q in questions:
+                await ask(client, q)
+            t1 = time.perf_counter()
+            await asyncio.gather(*[ask(client, q) for q in questions])
+            return report(t1 - t0, time.perf_counter() - t1)
+
+    return asyncio.run(main())
+
+
+# nothing is asked: the numbers of an earlier run have been written into the code
+@expect("nothing sent")
+async def wrong_numbers_of_an_earlier_run(questions):
+    return {"one_by_one": 10.4, "at_once": 2.1, "speed_up": 4.95}
+
+
+# an address from a tutorial: it is not that of the mock API
+@expect("left the computer")
+async def wrong_address_of_a_tutorial(questions):
+    async with AsyncOpenAI(base_url="http://llm.example/v1", max_retries=0) as client:
+        start = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        one_by_one = time.perf_counter() - start
+        start = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        return report(one_by_one, time.perf_counter() - start)
+
+
+@expect("passed")
+async def right_gather(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        for question in questions:
+            await ask(client, question)
+        one_by_one = time.perf_counter() - start
+
+        start = time.perf_counter()
+        await asyncio.gather(*(ask(client, question) for question in questions))
+        at_once = time.perf_counter() - start
+    return {"one_by_one": one_by_one, "at_once": at_once, "speed_up": one_by_one / at_once}
+
+
+@expect("passed")
+async def right_task_group(questions):
+    async with AsyncOpenAI() as client:
+        before = time.monotonic()
+        for question in questions:
+            await ask(client, question)
+        between = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for question in questions:
+                group.create_task(ask(client, question))
+        after = time.monotonic()
+    return report(between - before, after - between)
+
+
+@expect("passed")
+async def right_two_clients(questions):
+    async def sequential(client):
+        for q in questions:
+            await client.chat.completions.create(model="gpt-6-luna", messages=[{"role": "user", "content": q}])
+
+    async def concurrent(client):
+        tasks = [asyncio.ensure_future(ask(client, q)) for q in questions]
+        for done in asyncio.as_completed(tasks):
+            await done
+
+    async def timed(function):
+        async with AsyncOpenAI() as client:
+            start = asyncio.get_running_loop().time()
+            await function(client)
+            return asyncio.get_running_loop().time() - start
+
+    return report(await timed(sequential), await timed(concurrent))

@@ -1,0 +1,67 @@
+"""What the checks say of attempts at each task, right and wrong ones."""
+
+import asyncio
+import gc
+import importlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+from practice.expect import Expected
+
+from helpers.practice import logbook
+from helpers.practice.exercise import Exercise
+from helpers.practice.manifest import Entry
+from helpers.practice.showing import Verdict
+from helpers.practice.tasks import TASKS
+
+# leaving a client open is what some attempts do wrong
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")
+
+BEFORE_A_RUN = ("generator", "not a coroutine function", "wrong parameters")
+LEAVES_CLIENTS_OPEN = ("client left open", "many clients")
+
+
+def attempts(task: str) -> dict[str, Callable[..., Any]]:
+    module = importlib.import_module(f"practice.attempts.{task}")
+    return {name: value for name, value in vars(module).items() if name.startswith(("wrong_", "right_"))}
+
+
+@cache  # two tests look at each verdict, and a run takes its time
+def verdict_on(task: str, attempt: str) -> Verdict:
+    entry = Entry(name=task, title="t", minutes=1, notebook="n", follows="f", hints=("h",))
+
+    async def main() -> Verdict:
+        return await Exercise(entry, entry, TASKS[task]).check(attempts(task)[attempt])
+
+    verdict = asyncio.run(main())
+    if verdict.kind in LEAVES_CLIENTS_OPEN:
+        gc.collect()  # Python warns now, and not in some later test
+    return verdict
+
+
+@pytest.fixture(autouse=True)
+def no_logbook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logbook, "note", lambda *_, **__: None)
+
+
+@pytest.mark.parametrize(("task", "attempt"), [(task, attempt) for task in TASKS for attempt in attempts(task)])
+def test_verdict(task: str, attempt: str) -> None:
+    expected: Expected = attempts(task)[attempt].expected  # type: ignore[attr-defined]
+    verdict = verdict_on(task, attempt)
+    assert Expected(verdict.outcome, verdict.kind) == expected, verdict
+    for sentence in (verdict.seen, verdict.look):
+        assert sentence.strip() == sentence != ""
+        assert "\n" not in sentence
+        if verdict.kind != "raised" or sentence is verdict.look:  # the other one ends with what the error says
+            assert sentence.endswith((".", "?")), sentence
+    if verdict.kind not in BEFORE_A_RUN:
+        assert "Your run" in repr(verdict)
+        assert "The expected shape" in repr(verdict)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_mistake_is_told_in_words_of_its_own(task: str) -> None:
+    seen = {verdict_on(task, attempt).seen for attempt in attempts(task) if attempt.startswith("wrong_")}
+    assert len(seen) >= 6
