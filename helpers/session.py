@@ -168,6 +168,7 @@ async def answered_by(api: MockAPI) -> AsyncIterator[str]:
     clients, keepers = dict(_clients), list(_keepers)
     if session["mode"] != "practice":
         _forget_clients()
+    _session.api = api
     _point_at_practice(api)
     try:
         yield _session.url
@@ -180,10 +181,9 @@ async def answered_by(api: MockAPI) -> AsyncIterator[str]:
             elif os.environ.get(name) != environ[name]:
                 os.environ[name] = environ[name]
         wire.guards[:] = guards
-        if session["mode"] != "practice":
-            for keeper in [keeper for client, keeper in _keepers.items() if client not in keepers]:
-                await keeper.aclose()
-            _forget_clients()
+        for keeper in [keeper for client, keeper in _keepers.items() if client not in keepers]:
+            await keeper.aclose()
+        _forget_clients()
         _clients.update(clients)
 
 

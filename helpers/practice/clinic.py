@@ -76,8 +76,8 @@ class StrictService(Patient):
             )
         yield from self.sound(run)
         if judging.most_at_once(judging.calls_spans(run)) == 1:
-            yield from judging.nothing_left(run)
-        yield from judging.at_once(run)
+            yield from judging.at_once(run)
+        yield from judging.nothing_left(run)
         yield from self.texts(run)
 
     def shape(self, run: Run) -> Panel:

@@ -1,6 +1,7 @@
 """`open_exercise()` and `open_bug()`: check, hint, solution, and in the bug clinic the diagnosis."""
 
 import asyncio
+import dis
 import inspect
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from .clinic import BUGS
 from .judging import Finding, kind_of
 from .manifest import Bug, Entry, find, manifest, solution_of
 from .running import Run, run
+from .shape import from_zero
 from .showing import Note, Outcome, Puzzle, Verdict
 from .tasks import TASKS, Task
 
@@ -90,7 +92,7 @@ class Exercise:
         return Verdict(self._part.name, outcome, found.kind, found.seen, found.look, panels)
 
     def _panels(self, done: Run) -> tuple[Panel, Panel]:
-        return done.trace.panel(), self._task.shape(done)
+        return from_zero(done.trace.panel()), self._task.shape(done)
 
     def _praise(self, done: Run) -> tuple[str, str]:
         calls, most = len(done.calls), done.trace.max_in_flight
@@ -101,7 +103,7 @@ class Exercise:
         """The next hint, one step at a time."""
         hints = self._part.hints
         if self._hints == len(hints):
-            return Note(f"That were all {len(hints)} hints. `{self._called}.solution()` shows the solution.")
+            return Note(f"Those were all {len(hints)} hints. `{self._called}.solution()` shows the solution.")
         self._hints += 1
         logbook.note(self._part.name, hints=self._hints)
         more = "" if self._hints < len(hints) else " (the last one)"
@@ -146,7 +148,9 @@ class Patient(Exercise):
         clients = f"{len(done.clients)} client{'s' * (len(done.clients) != 1)} sent the calls."
         returned = f"It returned {_outline(done.result)}."
         choices = [choice.text for choice in self._part.choices]
-        return Puzzle(self._called, done.trace.panel(), [returned, clients] if done.calls else [returned], choices)
+        return Puzzle(
+            self._called, from_zero(done.trace.panel()), [returned, clients] if done.calls else [returned], choices
+        )
 
     def diagnose(self, choice: str) -> Note:
         """Says whether your answer, "a", "b", "c" or "d", is right, and why."""
@@ -209,11 +213,11 @@ def _outline(result: Any) -> str:
 # ---- before a function is run ------------------------------------------------------------------------------------
 
 
-async def _blank() -> None: ...
+async def _blank() -> None:
+    """Does nothing."""
 
 
-async def _blank_with_docstring() -> None:
-    """Says something."""
+_DO_NOTHING = {"NOP", *(step.opname for step in dis.get_instructions(_blank))}
 
 
 def _not_a_function(function: Any, parameters: str, called: str) -> Finding | None:
@@ -232,7 +236,7 @@ def _not_a_function(function: Any, parameters: str, called: str) -> Finding | No
             f"The check got {kind_of(function)}, and it needs your function.",
             f"Give it the function's name, without quotes or parentheses: `await {called}.check(my_function)`.",
         )
-    name = getattr(function, "__name__", type(function).__name__)
+    name = getattr(function, "__name__", type(function).__name__).replace("<lambda>", "my_function")
     if _is_blank(function):
         return Finding(
             "not attempted",
@@ -245,25 +249,33 @@ def _not_a_function(function: Any, parameters: str, called: str) -> Finding | No
             f"`{name}` has a `yield`, which makes it a generator: it hands out values one by one.",
             "Collect the values in a list, and `return` it at the end.",
         )
-    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)):
+    if not (
+        inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(type(function).__call__)
+    ):
         return Finding(
             "not a coroutine function",
             f"`{name}` is an ordinary function: there is no `async` before its `def`.",
             f"Write `async def {name}({parameters})`: only then it can `await`, and let others work while it waits.",
         )
+    expected, own = parameters.split(", "), inspect.signature(function)
+    names = [each for each in own.parameters if each in expected]
     try:
-        inspect.signature(function).bind(*parameters.split(", "))
-    except TypeError as error:
+        own.bind(*expected)
+        fits = names == [each for each in expected if each in names]
+    except TypeError:
+        fits = False
+    if not fits:
         return Finding(
             "wrong parameters",
-            f"The check calls `{name}({parameters})`, and your function does not take that ({error}).",
-            f"Begin it with `async def {name}({parameters}):`.",
+            f"The check calls `{name}({parameters})`, and yours is `{name}{own}`.",
+            f"Begin it with `async def {name}({parameters}):`, in this order.",
         )
     return None
 
 
 def _is_blank(function: Any) -> bool:
     """Whether a function does nothing but return None, as it is shipped."""
-    code, doc = getattr(function, "__code__", None), function.__doc__
-    blank = _blank_with_docstring if doc else _blank
-    return code is not None and code.co_code == blank.__code__.co_code and not set(code.co_consts) - {None, doc}
+    code = getattr(function, "__code__", None)
+    if code is None or set(code.co_consts) - {None, function.__doc__}:
+        return False
+    return {step.opname for step in dis.get_instructions(code)} <= _DO_NOTHING

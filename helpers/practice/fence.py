@@ -1,8 +1,8 @@
 """Nothing leaves this computer while a check runs: what would is refused before it is sent, and noted."""
 
 import ipaddress
+import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 import httpx2
 
 from .. import wire
-from ..mock_api import MockAPI
-from .watchdog import time_up
 
 
 class Refused(OSError):
@@ -20,10 +18,10 @@ class Refused(OSError):
 
 
 @contextmanager
-def fence(allowed: str, api: MockAPI) -> Iterator[list[str]]:
-    """Refuses every request to another address than `allowed`, and every connection off the loopback interface.
+def fence(allowed: str) -> Iterator[list[str]]:
+    """Refuses every request to another address than `allowed`, and everything that would go off the loopback interface.
 
-    Gives the list of the hosts that were refused. When the API is closed, whoever still asks it is told so by TimeUp.
+    Gives the list of the hosts that were refused.
     """
     refused: list[str] = []
     gate = urlsplit(allowed).netloc
@@ -35,16 +33,16 @@ def fence(allowed: str, api: MockAPI) -> Iterator[list[str]]:
     def guard(request: httpx2.Request) -> None:
         if request.url.netloc.decode() != gate:
             stop(request.url.host)
-        if api.closed:
-            raise time_up(threading.get_ident())
 
     # beside the SDK's own way out: other libraries, and an http_client that wire.py does not know
-    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
+    def near_only(original: Any) -> Any:
+        def method(self: socket.socket, *arguments: Any) -> Any:
+            address = arguments[-1]
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _near(address[0]):
+                stop(address[0])
+            return original(self, *arguments)
 
-    def near_only(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and not _near(address[0]):
-            stop(address[0])
-        connect(self, address)
+        return method
 
     def near_names_only(host: Any, *args: Any, **options: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
@@ -53,12 +51,17 @@ def fence(allowed: str, api: MockAPI) -> Iterator[list[str]]:
         return getaddrinfo(host, *args, **options)
 
     wire.guards.insert(0, guard)
-    socket.socket.connect = near_only  # type: ignore[method-assign, assignment]
+    ways_out = {name: getattr(socket.socket, name) for name in ("connect", "connect_ex", "sendto")}
+    getaddrinfo = socket.getaddrinfo
+    for name, original in ways_out.items():
+        setattr(socket.socket, name, near_only(original))
     socket.getaddrinfo = near_names_only
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # a proxy on this computer would be a way out, too
     try:
         yield refused
     finally:
-        socket.socket.connect = connect  # type: ignore[method-assign]
+        for name, original in ways_out.items():
+            setattr(socket.socket, name, original)
         socket.getaddrinfo = getaddrinfo
         wire.guards.remove(guard)
 

@@ -199,7 +199,18 @@ def it_asked(run: Run) -> Findings:
             f"Your function asked “{short(call.question)}”, which the check did not give it.",
             "Use the parameter for the question: the check gives other ones than the notebook.",
         )
-    if missing := list((wanted - asked).elements()):
+    missing, twice = list((wanted - asked).elements()), list((asked - wanted).elements())
+    if missing and twice and not run.scenario.repeats:
+        model, question = twice[0]
+        yield Finding(
+            "the same again",
+            f"{_number(asked[twice[0]]).capitalize()} of your calls asked {model} “{short(question)}”, and ".replace(
+                "  ", " "
+            )
+            + f"{_many(len(missing), 'call')} never came.",
+            "Each call needs its own question, in its own list of messages: do they all use one variable?",
+        )
+    if missing:
         model, question = missing[0]
         what = f"{model} was" if model else f"“{short(question)}” was"
         yield Finding(
@@ -207,8 +218,7 @@ def it_asked(run: Run) -> Findings:
             f"{_share(len(missing), wanted.total(), 'call')} never came: {what} not asked.",
             "Go through all that the function was given; and see that one failure does not end the loop.",
         )
-    twice = [] if run.scenario.repeats else list((asked - wanted).elements())
-    if twice:
+    if twice and not run.scenario.repeats:
         model, question = twice[0]
         yield Finding(
             "asked again",
@@ -300,14 +310,14 @@ def within_limit(run: Run, limit: int, at_least: int | None = None) -> Findings:
         yield Finding(
             "one by one",
             f"Only one of your calls was in flight at a time, where {limit} were allowed.",
-            "An `await` in a loop lets one call through at a time, and so does a lock. Start all calls with gather; each "
-            "takes one of the slots of an `asyncio.Semaphore(limit)`.",
+            "An `await` in a loop lets one call through at a time, and so does a lock: start them all with gather, and "
+            "let each take a slot of one `asyncio.Semaphore(limit)`.",
         )
     if most > limit:
         yield Finding(
             "too many in flight",
             f"{most} calls were in flight at once, and the limit was {limit}.",
-            "All calls share one semaphore, `slots = asyncio.Semaphore(limit)`; each is made inside `async with slots:`.",
+            "All calls share one `slots = asyncio.Semaphore(limit)`, and each is made inside `async with slots:`.",
         )
     if most < (at_least or limit):
         yield Finding(
@@ -340,8 +350,7 @@ def nothing_left(run: Run) -> Findings:
         yield Finding(
             "left running",
             f"Your function returned while {what} went on running{flight}.",
-            "Is an `await` missing, before gather perhaps? What you don't need any more, cancel with `task.cancel()` and "
-            "then await it.",
+            "Is an `await` missing, before gather perhaps? What you don't need any more you cancel, then await.",
         )
 
 
@@ -455,8 +464,10 @@ def asks(run: Run, call: Call) -> tuple[str, str] | None:
 
 
 def answer_to(run: Run, pair: tuple[str, str]) -> str | None:
-    """What the mock API answered to a (model, question); None where it did not."""
+    """The text that came for a (model, question); None where none did."""
     model, question = pair
+    if not any(call.outcome == "ok" and asks(run, call) == pair for call in run.calls):
+        return None
     for served in reversed(run.served):
         if served.answer and question in served.question and model in ("", served.model):
             return served.answer

@@ -8,6 +8,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ def _read(path: Path) -> tuple[dict[str, Record], bool]:
         if len(raw) > MOST_BYTES:
             return {}, True
         tasks = json.loads(raw.decode("utf-8"))["tasks"]
+        if not isinstance(tasks, dict):
+            return {}, True
         return {name: _record(tasks[name]) for name in manifest().titles() if name in tasks}, False
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}, True
@@ -82,16 +85,16 @@ def _record(content: Any) -> Record:
 
 def note(task: str, *, outcome: str | None = None, hints: int | None = None, solution_seen: bool = False) -> None:
     """Notes what was done. Where it cannot be saved it is kept until the kernel ends, and that is said once."""
-    if Path.cwd() == ROOT / "solutions":
-        return  # our work, not the learner's
+    with suppress(OSError):  # a folder that is gone
+        if Path.cwd() == ROOT / "solutions":
+            return  # our work, not the learner's
     record = read().get(task, Record())
-    if outcome is not None:
-        checked = outcome != "not attempted"
+    if outcome not in (None, "not attempted"):
         passed = outcome == "passed" and record.outcome != "passed"
         record = replace(
             record,
             outcome=record.outcome if record.outcome == "passed" else outcome,
-            checks=record.checks + checked,
+            checks=record.checks + 1,
             passed_at=datetime.now(UTC).isoformat(timespec="seconds") if passed else record.passed_at,
         )
     record = replace(record, hints=max(record.hints, hints or 0), solution_seen=record.solution_seen or solution_seen)
@@ -103,7 +106,7 @@ def _save(task: str, record: Record) -> None:
     try:
         records, strange = _read(path)
         if strange:
-            os.replace(path, path.with_suffix(".broken.json"))
+            os.replace(path, _free(path))
         records = {**records, **_kept, task: record}
         content = {"tasks": {name: asdict(each) for name, each in records.items()}}
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem)
@@ -122,6 +125,12 @@ def _save(task: str, record: Record) -> None:
                 stacklevel=5,
             )
         _kept[task] = record
+
+
+def _free(path: Path) -> Path:
+    """A name beside it that nothing has yet."""
+    names = (path.with_suffix(f".broken-{number}.json") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 class Progress:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,7 +23,7 @@ from ..mock_api import Faults, MockAPI
 from ..mock_api.api import Served
 from ..trace import Call, Trace, watch
 from .fence import fence
-from .watchdog import Block, Line, TimeUp, Watchdog, own_line
+from .watchdog import Block, Line, TimeUp, Watchdog, own_line, stop
 
 LIMIT = 5.0  # seconds for one run
 LATENCY = 0.2  # seconds that a call takes, where a scenario says nothing else
@@ -47,8 +48,13 @@ class ExamAPI(MockAPI):
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__()
-        self.reset(faults=scenario.faults)
+        super().reset(faults=scenario.faults)
         self._seconds = scenario.seconds
+
+    def reset(self, seed: int | None = None, faults: Faults | None = None) -> None:
+        """Once, at its beginning; a `connect()` or `faults(…)` in the learner's function changes nothing."""
+        if not hasattr(self, "asked"):
+            super().reset(seed, faults)
 
     def latency(self, model: Model, question: str, rng: Random) -> tuple[float, float]:
         return self._seconds.get(question, self._seconds.get(model.name, LATENCY)), 0.0
@@ -96,11 +102,11 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
     api = ExamAPI(scenario)
     async with session.answered_by(api) as url:
         with (
-            fence(url, api) as refused,
+            fence(url) as refused,
             watch("Your run") as trace,
             _senders() as clients,
             _warnings() as warned,
-            _marked_tasks() as (tasks, decoy),
+            _marked_tasks(function) as (tasks, decoy),
             Watchdog(LIMIT, api.close) as watchdog,
         ):
             noted = Run(scenario, trace, clients=clients, refused=refused, blocks=watchdog.blocks)
@@ -155,12 +161,15 @@ def _name(task: asyncio.Task) -> str | None:
 
 
 async def _end(tasks: list[asyncio.Task]) -> None:
-    end = asyncio.get_running_loop().time() + LAST_WORDS
+    began = asyncio.get_running_loop().time()
     while running := [task for task in tasks if not task.done()]:
+        waited = asyncio.get_running_loop().time() - began
         for task in running:
+            if waited > LAST_WORDS / 2:  # it swallows its cancellation
+                stop(task.get_coro())
             task.cancel()
         await asyncio.wait(running, timeout=0.05)
-        if asyncio.get_running_loop().time() > end:
+        if waited > LAST_WORDS:
             return
 
 
@@ -199,7 +208,7 @@ def nested(value: Any, depth: int = 3) -> Iterator[Any]:
 
 
 @contextmanager
-def _marked_tasks() -> Iterator[tuple[list[asyncio.Task], asyncio.Task]]:
+def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task], asyncio.Task]]:
     """Collects the tasks that the run makes, and no others: the kernel's own are on the same loop.
 
     Who asks asyncio for all tasks gets those, and a decoy that stands for the kernel's: a kernel whose tasks were
@@ -228,11 +237,15 @@ def _marked_tasks() -> Iterator[tuple[list[asyncio.Task], asyncio.Task]]:
     handler = loop.get_exception_handler()
     loop.set_task_factory(make)
     loop.set_exception_handler(handle)
+    learners = getattr(function, "__globals__", {})
+    imported = [name for name, value in learners.items() if value is all_tasks]
     asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
+    learners.update(dict.fromkeys(imported, own_tasks))
     try:
         yield tasks, decoy
     finally:
         asyncio.all_tasks = asyncio.tasks.all_tasks = all_tasks
+        learners.update(dict.fromkeys(imported, all_tasks))
         loop.set_task_factory(before)
         loop.set_exception_handler(handler)
 
@@ -265,14 +278,15 @@ def _senders() -> Iterator[list[Any]]:
         wire.observers.remove(note)
 
 
-_NEVER_AWAITED = re.compile(r"coroutine '(.+)' was never awaited(?s:.*File \"(.+)\", line (\d+))?")
+_NEVER_AWAITED = re.compile(r"coroutine '(.+)' was never awaited")
+_MADE_AT = re.compile(r'File "(.+)", line (\d+)')
 
 
 @contextmanager
 def _warnings() -> Iterator[list[warnings.WarningMessage]]:
     """Keeps back what Python warns of; in the end all is passed on but the coroutines that nobody awaited."""
     depth = sys.get_coroutine_origin_tracking_depth()
-    sys.set_coroutine_origin_tracking_depth(1)  # the warning says where the coroutine was made
+    sys.set_coroutine_origin_tracking_depth(2)  # the warning says where it was made, perhaps by the SDK's wrapper
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.filterwarnings("always", message="coroutine .* was never awaited")
@@ -286,6 +300,11 @@ def _warnings() -> Iterator[list[warnings.WarningMessage]]:
 
 def _forgotten(caught: list[warnings.WarningMessage]) -> list[str]:
     """The names of the learner's coroutines that were never awaited; a library may leave some of its own."""
-    found = [_NEVER_AWAITED.match(str(warning.message)) for warning in caught]
-    made = [match.groups() for match in found if match]
-    return [name.rpartition(".")[2] for name, file, line in made if file and own_line(file, int(line))]
+    names = []
+    for text in (str(warning.message) for warning in caught):
+        match, made_at = _NEVER_AWAITED.match(text), _MADE_AT.findall(text)
+        if made_at and "openai" in Path(made_at[-1][0]).parts:  # its wrapper around `create`
+            made_at.pop()
+        if match and made_at and own_line(made_at[-1][0], int(made_at[-1][1])):
+            names.append(match.group(1).rpartition(".")[2])
+    return names

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 from ..timeline import Bar, Panel, Row
@@ -40,6 +41,36 @@ def schedule(
         heapq.heappush(free, end)
         rows.append(Row(label, (Bar(sent, None, end, outcome),)))
     return rows
+
+
+def tried(label: str, *attempts: tuple[float, str, str], pause: float) -> Row:
+    """A call with several attempts, each with its seconds, outcome and note, and the same pause between them."""
+    bars, sent = [], 0.0
+    for seconds, outcome, note in attempts:
+        bars.append(Bar(sent, None, sent + seconds, outcome, note))
+        sent += seconds + pause
+    return Row(label, tuple(bars))
+
+
+def from_zero(run: Panel) -> Panel:
+    """A run, drawn as if its first call had been sent at second zero, for easier comparison."""
+    start = min((bar.sent for row in run.rows for bar in row.bars), default=0.0)
+
+    def earlier(second: float | None) -> float | None:
+        return None if second is None else max(0.0, second - start)
+
+    rows = [
+        replace(
+            row,
+            queued=earlier(row.queued),
+            bars=tuple(
+                replace(bar, sent=bar.sent - start, first_byte=earlier(bar.first_byte), done=earlier(bar.done))
+                for bar in row.bars
+            ),
+        )
+        for row in run.rows
+    ]
+    return replace(run, rows=tuple(rows), end=max(0.0, run.end - start))
 
 
 def panel(rows: Sequence[Row]) -> Panel:

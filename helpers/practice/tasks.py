@@ -12,6 +12,7 @@ import httpx2
 import openai
 
 from ..mock_api import Faults
+from ..mock_api.api import REFUSAL_SECONDS
 from ..timeline import Panel
 from ..timeline.record import duration
 from . import judging, shape
@@ -267,9 +268,23 @@ class SurviveFailures(Task):
         yield from self._requests(run)
         yield from self._rows(run)
 
+    def shape(self, run: Run) -> Panel:
+        soon, calls = REFUSAL_SECONDS, dict(shape.lengths(run))
+        attempts: dict[str, tuple[float, tuple[tuple[float, str, str], ...]]] = {
+            self.passing: (0.5, ((soon, "failed", "500"), (calls[self.passing], "ok", ""))),
+            self.dropped: (0.5, ((LATENCY, "failed", "dropped"),) * 3),
+            self.flagged: (0.0, ((soon, "failed", "400"),)),
+            self.limited: (0.05, ((soon, "failed", "429"),) * 3),
+        }
+        rows = []
+        for question, seconds in calls.items():
+            pause, tries = attempts.get(question, (0.0, ((seconds, "ok", ""),)))
+            rows.append(shape.tried(question, *tries, pause=pause))
+        return shape.panel(rows)
+
     def _requests(self, run: Run) -> Findings:
         sent, questions = Counter(served.question for served in run.served), run.scenario.questions
-        for question in questions:
+        for question in (questions[0], questions[5], self.flagged, self.limited, self.dropped):
             count = sum(times for asked, times in sent.items() if question in asked)
             if question == self.flagged and count > 1:
                 yield Finding(
@@ -287,7 +302,7 @@ class SurviveFailures(Task):
                         if 1 < calls < count
                         else "; three are enough."
                     ),
-                    "One place tries again, twice: leave it to the client, or give it max_retries=0 and do it yourself.",
+                    "One place tries again: leave it to the client, or give it max_retries=0 and do it yourself.",
                 )
             elif question in (questions[0], questions[5]) and count > 1:
                 yield Finding(
@@ -328,7 +343,9 @@ class SurviveFailures(Task):
                 yield Finding(
                     "wrong type",
                     f"“{question}” was answered, and its row has an error: {_short(error)}.",
-                    "Where the call succeeded, error is None.",
+                    "Is it a mistake in your own code? Catch only `openai.OpenAIError`, around the call alone."
+                    if error
+                    else "Where the call succeeded the error is None, not an empty string.",
                 )
         yield from judging.answers_fit(run, [row["answer"] for row in rows], [("", question) for question in questions])
         if not passed:
@@ -360,10 +377,9 @@ class KeepADeadline(Task):
             )
         yield from judging.it_ended(run)
         yield from judging.it_awaited(run)
-        yield from judging.it_asked(run)
         yield from judging.loop_stayed_free(run)
-        yield from judging.one_client(run)
-        yield from judging.at_once(run)
+        if judging.most_at_once(judging.calls_spans(run)) == 1:
+            yield from judging.at_once(run)
         slowest = max(run.scenario.seconds.values(), default=LATENCY)
         due = min(self.deadline, slowest)
         if run.seconds > due + SLACK:
@@ -373,27 +389,21 @@ class KeepADeadline(Task):
                 f"Your function returned after {duration(run.seconds)}, and {why} {duration(due)}.",
                 "One clock for all: wait for the tasks together, until the first of the two, all done or the time up.",
             )
+        yield from self.sound(run)
         yield from judging.nothing_left(run)
+        yield from judging.at_once(run)
         questions = run.scenario.questions
         yield from judging.a_list(run, len(questions), "the texts, or None")
-        for question, answer in zip(questions, run.result, strict=True):
-            if answer is not None and judging.answer_to(run, ("", question)) and self._late(run, question):
+        pairs = [("", question) for question in questions]
+        texts = [judging.answer_to(run, pair) for pair in pairs]
+        for question, answer, text in zip(questions, run.result, texts, strict=True):
+            if text is None and answer is not None and answer not in texts:
                 yield Finding(
                     "wrong type",
                     f"“{question}” was not answered in time, and your list says {_short(answer)} there.",
                     "Where an answer did not come in time stands None.",
                 )
-        came = [
-            None if self._late(run, question) else answer
-            for question, answer in zip(questions, run.result, strict=True)
-        ]
-        in_time = [question for question in questions if not self._late(run, question)]
-        answers = [answer for question, answer in zip(questions, came, strict=True) if question in in_time]
-        yield from judging.answers_fit(run, answers, [("", question) for question in in_time])
-
-    @staticmethod
-    def _late(run: Run, question: str) -> bool:
-        return not any(call.outcome == "ok" and question in call.question for call in run.calls)
+        yield from judging.answers_fit(run, run.result, pairs)
 
     def shape(self, run: Run) -> Panel:
         return shape.expected(run, until=self.deadline)
@@ -418,9 +428,13 @@ class FirstAnswerWins(Task):
             )
         yield from judging.it_ended(run)
         yield from judging.it_awaited(run)
-        yield from judging.it_asked(run)
-        yield from judging.loop_stayed_free(run)
-        yield from judging.one_client(run)
+        if 0 < len(run.calls) < len(run.scenario.models) and judging.most_at_once(judging.calls_spans(run)) == 1:
+            yield Finding(
+                "one by one",
+                f"Only {run.calls[0].model} was asked; the others would have been asked after it.",
+                "Ask all models first, and only then wait for the first answer: make a task for each.",
+            )
+        yield from self.sound(run)
         starts = [call.sent for call in run.calls]
         answered = [call for call in run.calls if call.outcome == "ok"]
         first = min(answered, key=lambda call: call.done or 0.0, default=None)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 BEAT = 0.02  # seconds between two looks at the loop
 LATE = 0.08  # seconds without a beat from which on the loop counts as blocked
@@ -83,7 +83,7 @@ class Watchdog:
         self._next = self._loop.call_later(BEAT, self._beat)
 
     def _note_block(self) -> None:
-        _disarm()
+        disarm()
         now = time.perf_counter()
         # a busy machine is late too; what blocks is found at it twice
         if len(self._seen) > 1 and now - self._last > LATE:
@@ -96,10 +96,12 @@ class Watchdog:
             now = time.perf_counter()
             if now - self._last < LATE:
                 continue
-            line = learners_line(sys._current_frames().get(self._loop_thread))
-            if line is None:
+            frame = sys._current_frames().get(self._loop_thread)
+            line = learners_line(frame)
+            if frame is None or line is None:
                 continue
-            self._seen.append(line)
+            if waits(frame):
+                self._seen.append(line)
             if now - self._began > self._limit:
                 self.stuck_at = line
                 self._on_limit()
@@ -126,6 +128,15 @@ def learners_line(frame: FrameType | None) -> Line | None:
     return None
 
 
+def waits(frame: FrameType) -> bool:
+    """Whether it is the learner's own code that goes on in a thread, or what waits for it in C.
+
+    Not a library's code, which may be late on a busy machine, and is none of the learner's doing.
+    """
+    name = frame.f_code.co_filename
+    return own_line(name, 0) is not None or name.endswith(("socket.py", "ssl.py", "threading.py", "subprocess.py"))
+
+
 def own_line(filename: str, number: int) -> Line | None:
     """A line of the learner's; None where the file is a library's."""
     if filename.startswith((*_LIBRARIES, _HELPERS, "<frozen")):
@@ -138,8 +149,18 @@ def _raise_in(thread: int) -> None:
     time_up(thread).again()
 
 
-def _on_signal(*_: object) -> None:
-    raise time_up(threading.get_ident())
+def _on_signal(_: int, frame: FrameType | None) -> None:
+    if learners_line(frame):  # and not in what has come after it since
+        raise time_up(threading.get_ident())
+
+
+def stop(coroutine: Any) -> None:
+    """Ends a coroutine that waits, whatever it catches."""
+    kind = time_up(threading.get_ident())
+    try:
+        coroutine.throw(kind)
+    except BaseException:
+        disarm()  # while the exception is there: to drop an armed one would raise it here
 
 
 _armed: list[type[TimeUp]] = []
@@ -158,6 +179,6 @@ def time_up(thread: int) -> type[TimeUp]:
     return kind
 
 
-def _disarm() -> None:
+def disarm() -> None:
     while _armed:
         del _armed.pop().__del__  # type: ignore[attr-defined]

@@ -101,3 +101,12 @@ def failures(cells: Sequence[Cell]) -> list[str]:
         for number, cell in enumerate(cells, 1)
         if cell.status != "ok" and not (cell.may_fail and cell.status == "error")
     ]
+
+
+def runs_whole(path: Path) -> None:
+    """Asserts that a notebook runs to its end, with all cells queued at once, and shows no key."""
+    cells = read_cells(path)
+    with kernel(path.parent) as client:
+        run_all(client, cells)
+    assert not failures(cells)
+    assert "canary" not in "".join(cell.text for cell in cells), "the key of the environment was shown"

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import stat
 import subprocess
 import sys
 import warnings
@@ -279,18 +278,6 @@ def test_what_was_kept_is_saved_as_soon_as_it_can_be(file: Path) -> None:
     logbook.note(OTHER, outcome="failed")
     saved = json.loads(file.read_text("utf-8"))["tasks"]
     assert (saved[TASK]["outcome"], saved[OTHER]["outcome"]) == ("passed", "failed")
-
-
-@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may everything")
-def test_a_file_that_may_not_be_read_is_kept_aside(file: Path) -> None:
-    file.write_bytes(tasks({TASK: {"outcome": "passed"}}))
-    file.chmod(0)
-    assert row()["outcome"] == "not attempted"
-    logbook.note(TASK, outcome="failed")
-    assert row()["outcome"] == "failed"
-    aside = next(path for path in file.parent.iterdir() if path != file)
-    aside.chmod(stat.S_IRUSR)
-    assert b"passed" in aside.read_bytes()
 
 
 def test_a_file_that_cannot_be_read_is_kept_aside(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -299,7 +299,7 @@ def test_a_function_that_was_called_already() -> None:
 
 @pytest.mark.parametrize(
     ("thing", "called"),
-    [("answer_all", "a text"), (None, "None"), (3, "a number"), (["answers"], "a list"), (..., "an ellipsis")],
+    [("answer_all", "a string"), (None, "None"), (3, "a number"), (["answers"], "a list"), (..., "an ellipsis")],
 )
 def test_what_is_no_function(thing: Any, called: str) -> None:
     assert f"The check got {called}, and it needs your function." in refused(thing, "not a function").seen
@@ -435,7 +435,7 @@ BLANK = {
     "pass and return None": "    pass\n    return None",
 }
 NOT_BLANK = {
-    "a text": '    return "x"',
+    "a string": '    return "x"',
     "a docstring and a text": '    """Asks."""\n    return "x"',
     "an empty text": '    return ""',
     "False": "    return False",

@@ -62,7 +62,7 @@ async def wrong_measures_and_waits_for_all(client, models, question):
 
 
 # the inner function reads `model` when it runs, after the loop has ended: all tasks ask the last model
-@expect("not asked")
+@expect("the same again")
 async def wrong_late_binding(client, models, question):
     pending = set()
     for model in models:
