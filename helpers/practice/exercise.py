@@ -3,6 +3,7 @@
 import asyncio
 import dis
 import inspect
+import re
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any
@@ -207,7 +208,7 @@ def _outline(result: Any) -> str:
     """A result in one line."""
     if isinstance(result, list) and result:
         return f"a list of {len(result)}: {', '.join(f'`{one_line(repr(each), 36)}`' for each in result)}"
-    return f"`{one_line(repr(result), 160)}`"
+    return f"`{one_line(re.sub(r' at 0x[0-9a-f]+', '', repr(result)), 160)}`"
 
 
 # ---- before a function is run ------------------------------------------------------------------------------------

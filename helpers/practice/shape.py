@@ -1,9 +1,8 @@
-"""The expected shape: the calls of a run as they would be in flight if all were right, drawn like a run."""
+"""The expected shape: a scenario's calls as they are in flight if all is right, drawn like a run."""
 
 import heapq
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import median
 
 from ..timeline import Bar, Panel, Row
 from .running import LATENCY, Run
@@ -12,20 +11,15 @@ TITLE = "The expected shape"
 
 
 def expected(run: Run, limit: int | None = None, until: float | None = None) -> Panel:
-    """All calls as early as can be, with at most `limit` in flight; at second `until` what runs is cancelled.
-
-    Each takes as long as it took in the run, so that only the arrangement differs.
-    """
+    """All calls as early as can be, with at most `limit` in flight; at second `until` what runs is cancelled."""
     return panel(schedule(lengths(run), limit, until))
 
 
 def lengths(run: Run) -> list[tuple[str, float]]:
     """The label of each call that belongs to the scenario, and its seconds."""
     scenario = run.scenario
-    took = {key: call.seconds for call in run.calls if call.outcome == "ok" for key in (call.question, call.model)}
-    usual = median([seconds for seconds in took.values() if seconds] or [LATENCY])
     labels = scenario.models if len(scenario.models) > 1 else scenario.questions
-    return [(label, took.get(label) or scenario.seconds.get(label) or usual) for label in labels]
+    return [(label, scenario.seconds.get(label, LATENCY)) for label in labels]
 
 
 def schedule(

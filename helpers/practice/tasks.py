@@ -411,11 +411,13 @@ class KeepADeadline(Task):
 
 class FirstAnswerWins(Task):
     parameters = "client, models, question"
+    unknown = "gpt-99"  # the service answers at once that it has no such model
 
     def scenarios(self) -> Iterator[Scenario]:
         seconds = {"gpt-6.1-sol": 1.2, "gpt-6.1-terra": 0.8, "gpt-4o-mini": 0.3}
         question = QUESTIONS[2]
-        for models in (("gpt-6.1-sol", "gpt-6.1-terra", "gpt-4o-mini"), ("gpt-6.1-sol", "gpt-99", "gpt-4o-mini")):
+        for second in ("gpt-6.1-terra", self.unknown):
+            models = ("gpt-6.1-sol", second, "gpt-4o-mini")
             yield Scenario((list(models), question), (question,), models, client=True, seconds=seconds)
 
     def judge(self, run: Run) -> Findings:
@@ -465,8 +467,11 @@ class FirstAnswerWins(Task):
         yield from judging.answers_fit(run, [answer], [(model, run.scenario.questions[0])])
 
     def shape(self, run: Run) -> Panel:
-        calls = shape.lengths(run)
-        return shape.expected(run, until=min(seconds for label, seconds in calls if label != "gpt-99"))
+        calls = [(model, seconds) for model, seconds in shape.lengths(run) if model != self.unknown]
+        first = min(seconds for _, seconds in calls)
+        rows = {row.label: row for row in shape.schedule(calls, until=first)}
+        failed = shape.tried(self.unknown, (REFUSAL_SECONDS, "failed", "404"), pause=0.0)
+        return shape.panel([rows.get(model, failed) for model in run.scenario.models])
 
 
 class CsvToCsv(Task):
