@@ -87,8 +87,9 @@ class Trace:
     ([], 0, 0, 0.0)
     """
 
-    def __init__(self, title: str = "") -> None:
+    def __init__(self, title: str = "", concerns: Callable[[], bool] = lambda: True) -> None:
         self.title = title
+        self._concerns = concerns  # asked in the task that sends a request: whether to record it
         self.calls: list[Call] = []
         self._zero = time.perf_counter()
         self._end: float | None = None
@@ -185,7 +186,9 @@ class Trace:
 
     # ---- recording -------------------------------------------------------------------------------------------
 
-    def _observe(self, request: httpx2.Request, client: object) -> "_Recorder":
+    def _observe(self, request: httpx2.Request, client: object) -> "_Recorder | None":
+        if not self._concerns():
+            return None
         retry = int(request.headers.get("x-stainless-retry-count") or 0)
         shared = _one_call.get()
         task = _task_or_thread()

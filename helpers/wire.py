@@ -26,8 +26,8 @@ class Observer(Protocol):
     def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None: ...
 
 
-# called with each request and the client that sends it
-observers: list[Callable[[httpx2.Request, object], Observer]] = []
+# called with each request and the client that sends it; one that gives None does not want to know
+observers: list[Callable[[httpx2.Request, object], Observer | None]] = []
 
 # called with each request before it is sent; one that raises stops it
 guards: list[Callable[[httpx2.Request], None]] = []
@@ -53,7 +53,7 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
     client = httpx2.Client(transport=transport, trust_env=False) if transport else self
     if not observers:
         return _original_send(client, request, stream=stream, **options)
-    watching = _Watching([observe(request, self) for observe in observers])
+    watching = _Watching(request, self)
     try:
         # with stream=True, so that headers and body are seen apart; read here where the caller wants it whole
         response = _original_send(client, request, stream=True, **options)
@@ -77,7 +77,7 @@ async def _asend(
     client = httpx2.AsyncClient(transport=transport, trust_env=False) if transport else self
     if not observers:
         return await _original_asend(client, request, stream=stream, **options)
-    watching = _Watching([observe(request, self) for observe in observers])
+    watching = _Watching(request, self)
     try:
         response = await _original_asend(client, request, stream=True, **options)
     except BaseException as error:
@@ -112,8 +112,8 @@ def _watch_body(response: httpx2.Response, watching: "_Watching") -> None:
 class _Watching:
     """Tells all observers of one request."""
 
-    def __init__(self, observers: list[Observer]) -> None:
-        self._observers = observers
+    def __init__(self, request: httpx2.Request, client: object) -> None:
+        self._observers = [each for observe in observers if (each := observe(request, client)) is not None]
 
     def headers(self, response: httpx2.Response) -> None:
         for observer in self._observers:

@@ -106,6 +106,12 @@ class SomeFail(Patient):
                     f"“{question}” was refused, and your list says {text!r} in its place: nobody would know why.",
                     "Return a text that says what happened, such as `str(error)`.",
                 )
+            if question == self.flagged and judging.brought(run, text):
+                yield Finding(
+                    "order lost",
+                    f"“{question}” was refused, and in its place in your list stands the answer to another question.",
+                    "append follows the order in which calls end: let each return its text, and gather collect them.",
+                )
         others = [
             (question, text) for question, text in zip(questions, run.result, strict=True) if question != self.flagged
         ]

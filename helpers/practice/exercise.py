@@ -93,7 +93,7 @@ class Exercise:
         return Verdict(self._part.name, outcome, found.kind, found.seen, found.look, panels)
 
     def _panels(self, done: Run) -> tuple[Panel, Panel]:
-        return from_zero(done.trace.panel()), self._task.shape(done)
+        return from_zero(done.panel), self._task.shape(done)
 
     def _praise(self, done: Run) -> tuple[str, str]:
         calls, most = len(done.calls), done.trace.max_in_flight
@@ -149,11 +149,15 @@ class Patient(Exercise):
         clients = f"{len(done.clients)} client{'s' * (len(done.clients) != 1)} sent the calls."
         returned = f"It returned {_outline(done.result)}."
         choices = [choice.text for choice in self._part.choices]
-        return Puzzle(
-            self._called, from_zero(done.trace.panel()), [returned, clients] if done.calls else [returned], choices
-        )
+        return Puzzle(self._called, from_zero(done.panel), [returned, clients] if done.calls else [returned], choices)
 
-    def diagnose(self, choice: str) -> Note:
+    def _praise(self, done: Run) -> tuple[str, str]:
+        seen, look = super()._praise(done)
+        if not self._diagnosed:
+            look = f'And what was wrong with it? `{self._called}.diagnose("a")`, or b, c, d.'
+        return seen, look
+
+    def diagnose(self, choice: str = "") -> Note:
         """Says whether your answer, "a", "b", "c" or "d", is right, and why."""
         letters = "abcd"[: len(self._part.choices)]
         letter = choice.strip().strip("()").lower() if isinstance(choice, str) else ""
@@ -163,7 +167,7 @@ class Patient(Exercise):
         if letter == self._part.right:
             self._diagnosed = True
             return Note(f"✓ **Right.** {why} Now mend it, and run the check.")
-        return Note(f"✗ **Not that.** {why} Look at the timeline again.")
+        return Note(f"✗ **Not that.** {why} Look again.")
 
 
 def open_exercise(name: str) -> Exercise:

@@ -474,6 +474,11 @@ def answer_to(run: Run, pair: tuple[str, str]) -> str | None:
     return None
 
 
+def brought(run: Run, text: str) -> bool:
+    """Whether a call brought this text."""
+    return any(served.answer.strip() == text.strip() for served in run.served if served.answer)
+
+
 def _pairs(run: Run) -> list[tuple[str, str]]:
     return [(model, question) for question in run.scenario.questions for model in run.scenario.models or ("",)]
 

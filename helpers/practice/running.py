@@ -21,7 +21,8 @@ from .. import session, wire
 from ..catalog import Model
 from ..mock_api import Faults, MockAPI
 from ..mock_api.api import Served
-from ..trace import Call, Trace, watch
+from ..timeline import Panel
+from ..trace import Call, Trace
 from .fence import fence
 from .watchdog import Block, Line, TimeUp, Watchdog, own_line, stop
 
@@ -80,6 +81,7 @@ class Run:
     given: httpx2.AsyncClient | None = None  # what the client that it was given sends with
     cancelled_others: bool = False  # tasks that it did not make
     client_closed: bool = False  # whether it closed that one
+    panel: Panel = field(default_factory=lambda: Panel("Your run", (), 0.0))  # when the function returned
     seconds: float = 0.0
     result: Any = None
     error: BaseException | None = None
@@ -102,19 +104,19 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
     api = ExamAPI(scenario)
     async with session.answered_by(api) as url:
         with (
-            fence(url) as refused,
-            watch("Your run") as trace,
-            _senders() as clients,
+            _marked_tasks(function) as (tasks, decoy, ours),
+            fence(url, ours) as refused,
+            Trace("Your run", ours) as trace,
+            _senders(ours) as clients,
             _warnings() as warned,
-            _marked_tasks(function) as (tasks, decoy),
             Watchdog(LIMIT, api.close) as watchdog,
         ):
             noted = Run(scenario, trace, clients=clients, refused=refused, blocks=watchdog.blocks)
-            async with AsyncExitStack() as ours:
+            async with AsyncExitStack() as opened:
                 arguments = scenario.arguments
                 if scenario.client:
                     noted.given = DefaultAsyncHttpxClient()
-                    client = await ours.enter_async_context(AsyncOpenAI(http_client=noted.given))
+                    client = await opened.enter_async_context(AsyncOpenAI(http_client=noted.given))
                     arguments = (client, *arguments)
                 token = _mark.set(tasks)
                 task = asyncio.get_running_loop().create_task(_start(function, arguments))
@@ -125,6 +127,7 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
                     noted.seconds = trace.now() - began
                     noted.ended = task.done()
                     await _note_what_runs(noted, [each for each in tasks if each is not task])
+                    noted.panel = trace.panel()
                     noted.client_closed = scenario.client and client.is_closed()
                 finally:
                     api.close()
@@ -208,15 +211,22 @@ def nested(value: Any, depth: int = 3) -> Iterator[Any]:
 
 
 @contextmanager
-def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task], asyncio.Task]]:
+def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task], asyncio.Task, Callable[[], bool]]]:
     """Collects the tasks that the run makes, and no others: the kernel's own are on the same loop.
 
     Who asks asyncio for all tasks gets those, and a decoy that stands for the kernel's: a kernel whose tasks were
-    cancelled runs no cell any more.
+    cancelled runs no cell any more. What a cell before has left running goes on, and is not the run's.
     """
     loop = asyncio.get_running_loop()
     before, tasks = loop.get_task_factory(), list[asyncio.Task]()
     decoy, all_tasks = loop.create_task(asyncio.sleep(86_400)), asyncio.all_tasks
+
+    def ours() -> bool:
+        """Whether what runs now belongs to the run; of a thread that cannot be told."""
+        try:
+            return asyncio.get_running_loop() is not loop or _mark.get() is tasks
+        except RuntimeError:
+            return True
 
     def own_tasks(of: asyncio.AbstractEventLoop | None = None) -> set[Any]:
         if of not in (None, loop):
@@ -242,7 +252,7 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task], asyncio.T
     asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
     learners.update(dict.fromkeys(imported, own_tasks))
     try:
-        yield tasks, decoy
+        yield tasks, decoy, ours
     finally:
         asyncio.all_tasks = asyncio.tasks.all_tasks = all_tasks
         learners.update(dict.fromkeys(imported, all_tasks))
@@ -257,19 +267,13 @@ def _look(task: asyncio.Task) -> None:
 
 
 @contextmanager
-def _senders() -> Iterator[list[Any]]:
-    """Collects the clients that send something, each once."""
+def _senders(ours: Callable[[], bool]) -> Iterator[list[Any]]:
+    """Collects the clients that send something for the run, each once."""
     clients: list[Any] = []
 
-    class Silent:
-        def headers(self, response: httpx2.Response) -> None: ...
-        def data(self, chunk: bytes) -> None: ...
-        def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None: ...
-
-    def note(request: httpx2.Request, client: object) -> Silent:
-        if not any(client is each for each in clients):
+    def note(request: httpx2.Request, client: object) -> None:
+        if ours() and not any(client is each for each in clients):
             clients.append(client)
-        return Silent()
 
     wire.observers.append(note)
     try:

@@ -12,6 +12,8 @@ from ..timeline import Panel
 Outcome = Literal["not attempted", "failed", "broken", "passed"]
 VERDICT = "application/vnd.workbook.verdict+json"  # for programs that read a notebook's outputs
 
+QUESTION = "What is wrong here?"
+
 _TITLES: dict[Outcome, str] = {
     "not attempted": "· Not attempted yet",
     "failed": "✗ Not yet",
@@ -52,15 +54,19 @@ class Puzzle:
 
     def __init__(self, name: str, panel: Panel, facts: Sequence[str], choices: Sequence[str]) -> None:
         self._panel = panel
-        lettered = [f"{letter}) {text}" for letter, text in zip("abcd", choices, strict=False)]
-        self._lines = [*facts, "", "What is wrong here?", *lettered, f'Answer with `{name}.diagnose("a")`, or b, c, d.']
+        self._facts = facts
+        self._choices = choices
+        self._answer = f'Answer with `{name}.diagnose("a")`, or b, c, d.'
 
     def __repr__(self) -> str:
-        return "\n".join([timeline.text([self._panel]), "", *self._lines])
+        lettered = [f"{letter}) {text}" for letter, text in zip("abcd", self._choices, strict=False)]
+        return "\n".join([timeline.text([self._panel]), "", *self._facts, "", QUESTION, *lettered, self._answer])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        picture = timeline.mimebundle([self._panel])["text/html"]
-        return {"text/plain": repr(self), "text/html": f"{picture}<div>{'<br>'.join(map(_html, self._lines))}</div>"}
+        facts = f"<p>{'<br>'.join(map(_html, self._facts))}</p>"
+        choices = "".join(f"<li>{_html(text)}</li>" for text in self._choices)
+        words = f'{facts}<p><strong>{QUESTION}</strong></p><ol type="a">{choices}</ol><p>{_html(self._answer)}</p>'
+        return {"text/plain": repr(self), "text/html": timeline.mimebundle([self._panel])["text/html"] + words}
 
 
 class Note:

@@ -361,11 +361,11 @@ class KeepADeadline(Task):
 
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[:5]
-        seconds = dict(zip(questions, (0.2, 4.0, 0.3, 4.0, 0.1), strict=True))
-        self.deadline = 0.8
-        yield Scenario((list(questions), self.deadline), questions, client=True, seconds=seconds)
         self.deadline = 4.0
         yield Scenario((list(questions), self.deadline), questions, client=True)
+        self.deadline = 1.2
+        seconds = dict(zip(questions, (0.2, 4.0, 0.9, 4.0, 0.1), strict=True))
+        yield Scenario((list(questions), self.deadline), questions, client=True, seconds=seconds)
 
     def judge(self, run: Run) -> Findings:
         if isinstance(judging.innermost(run.error), (TimeoutError, openai.APITimeoutError)):
@@ -392,6 +392,13 @@ class KeepADeadline(Task):
         yield from self.sound(run)
         yield from judging.nothing_left(run)
         yield from judging.at_once(run)
+        if run.seconds < 0.9 * due:
+            yield Finding(
+                "too early",
+                f"Your function returned after {duration(run.seconds)}, and it had {duration(self.deadline)}: one more "
+                "answer would have come.",
+                "Use the parameter `seconds`: the check gives another number than the notebook.",
+            )
         questions = run.scenario.questions
         yield from judging.a_list(run, len(questions), "the texts, or None")
         pairs = [("", question) for question in questions]
@@ -499,6 +506,12 @@ class CsvToCsv(Task):
             yield Scenario((str(source), str(self.target), self.limit), self.questions, client=True, seconds=seconds)
 
     def judge(self, run: Run) -> Findings:
+        if strange := [call for call in run.calls if judging.asks(run, call) is None]:
+            yield Finding(
+                "another question",
+                f"Your function asked “{judging.short(strange[0].question)}”, which is no question of the file.",
+                "Read the column `question` with csv.DictReader or pandas: they know where a text begins and ends.",
+            )
         yield from self.sound(run)
         yield from judging.within_limit(run, self.limit, at_least=2)
         yield from judging.nothing_left(run)

@@ -735,3 +735,45 @@ def test_an_error_in_a_task_is_not_printed_beside_the_verdict(caplog: pytest.Log
 
     asyncio.run(main())
     assert "of the notebook's own" in caplog.text
+
+
+def test_what_a_cell_before_has_left_running_is_not_counted() -> None:
+    """Its calls go on, meet the check's API, and are nobody's fault here."""
+
+    async def main() -> tuple[Run, bool]:
+        asked = asyncio.Event()
+
+        async def goes_on() -> None:
+            async with AsyncOpenAI() as client:
+                while True:
+                    await ask(client, "What is DNS?")
+                    asked.set()
+
+        left = asyncio.create_task(goes_on())
+        await asked.wait()
+        done = await run(ask_all, Scenario((list(QUESTIONS),), QUESTIONS))
+        goes_on_still = not left.done()
+        left.cancel()
+        await asyncio.wait([left])
+        return done, goes_on_still
+
+    done, goes_on_still = asyncio.run(main())
+    assert goes_on_still
+    assert sorted(call.question for call in done.calls) == sorted(QUESTIONS)
+    assert len(done.clients) == 1 and not done.left and done.result
+
+
+def test_the_picture_shows_what_was_in_flight_when_the_function_returned() -> None:
+    async def hopes(questions: list[str]) -> list[str]:
+        client = AsyncOpenAI()
+        tasks = [asyncio.create_task(ask(client, question)) for question in questions]
+        while len(sent()) < len(questions):
+            await asyncio.sleep(0.01)
+        return [str(task.done()) for task in tasks]
+
+    def sent() -> list[Any]:
+        return list(session._session.api.served) if session._session.api else []
+
+    done = ran(hopes)
+    assert [row.bars[-1].outcome for row in done.panel.rows] == ["running", "running"]
+    assert [call.outcome for call in done.calls] == ["cancelled", "cancelled"]

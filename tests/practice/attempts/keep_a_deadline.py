@@ -20,6 +20,12 @@ async def wrong_wait_for_around_gather(client, questions, seconds):
         return [None] * len(questions)
 
 
+# the deadline of the notebook stands in the code, and the parameter is not used
+@expect("too early")
+async def wrong_deadline_hard_coded(client, questions, seconds):
+    return await right_wait(client, questions, 0.8)
+
+
 # asyncio.wait does not cancel what is pending: the late calls run on after the function has returned
 @expect("left running")
 async def wrong_wait_without_cancel(client, questions, seconds):
