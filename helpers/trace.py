@@ -364,6 +364,8 @@ def _asked(request: httpx2.Request) -> dict[str, Any]:
     messages = body.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
     content = last.get("content") if isinstance(last, dict) else None
+    if isinstance(content, list):
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     return {
         "model": str(body.get("model") or ""),
         "question": content if isinstance(content, str) else "",

@@ -97,6 +97,10 @@ class MockAPI:
             self.served.append(Served(path, exchange.model, exchange.question, exchange.nth, outcome, exchange.answer))
             return reply
 
+    def topic(self, question: str) -> str:
+        """What faults, answer and latency go by."""
+        return question
+
     def answer(self, model: Model, question: str) -> str:
         """What a model answers to a question."""
         return find_answer(question, model.practice.answers)
@@ -199,9 +203,10 @@ class _Exchange:
                 "insufficient_quota",
                 kind="insufficient_quota",
             )
-        tokens = split_tokens(self.api.answer(chat.model, chat.question))[: chat.limit]
+        topic = self.api.topic(chat.question)
+        tokens = split_tokens(self.api.answer(chat.model, topic))[: chat.limit]
         self._admit(chat.prompt_tokens + len(tokens))
-        fault = self.api.faults.strike(chat.question, self.nth, self._random("fault"))
+        fault = self.api.faults.strike(topic, self.nth, self._random("fault"))
         if fault == "rate_limited":
             if self.limit_headers:
                 self.limit_headers["x-ratelimit-remaining-requests"] = "0"
@@ -280,7 +285,7 @@ class _Exchange:
         return Reply(first, 200, headers, tuple(pieces))
 
     def _latency(self, chat: ChatRequest) -> tuple[float, float]:
-        return self.api.latency(chat.model, chat.question, self._random("latency"))
+        return self.api.latency(chat.model, self.api.topic(chat.question), self._random("latency"))
 
     @staticmethod
     def _finish(chat: ChatRequest, tokens: list[str]) -> str:

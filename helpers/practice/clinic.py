@@ -59,13 +59,12 @@ class OwnClient(Patient):
 class StrictService(Patient):
     """Meets a rate limit: a burst of four, then 20 a second. Its client gives up at the first refusal."""
 
+    parameters = "questions"
     limit = 4
 
     def scenarios(self) -> Iterator[Scenario]:
         faults = Faults(requests_per_minute=1_200, burst=self.limit)
         yield Scenario((list(QUESTIONS),), QUESTIONS, faults=faults, repeats=True)
-
-    parameters = "questions"
 
     def judge(self, run: Run) -> Findings:
         if refused := sum(served.outcome == "429" for served in run.served):

@@ -82,9 +82,20 @@ class Exercise:
         for scenario in self._task.scenarios():
             done = await run(function, scenario)
             panels = self._panels(done)
-            if found := next(self._task.judge(done), None):
+            if found := self._found(done):
                 return self._failed(found, panels)
         return Verdict(self._part.name, "passed", "passed", *self._praise(done), panels)
+
+    def _found(self, done: Run) -> Finding | None:
+        """What is wrong with a run first. A result may be anything, and may raise where it is looked at."""
+        try:
+            return next(self._task.judge(done), None)
+        except Exception as error:
+            return Finding(
+                "odd result",
+                f"The check cannot read what your function returned, {kind_of(done.result)} ({type(error).__name__}).",
+                "Return plain strings, numbers, lists and dictionaries, as the task describes them.",
+            )
 
     def _failed(self, found: Finding, panels: tuple[Panel, ...] = ()) -> Verdict:
         outcome: Outcome = "broken" if found.broken else "failed"

@@ -204,10 +204,8 @@ def it_asked(run: Run) -> Findings:
         model, question = twice[0]
         yield Finding(
             "the same again",
-            f"{_number(asked[twice[0]]).capitalize()} of your calls asked {model} “{short(question)}”, and ".replace(
-                "  ", " "
-            )
-            + f"{_many(len(missing), 'call')} never came.",
+            f"{_number(asked[twice[0]]).capitalize()} of your calls asked {model or 'the model'} “{short(question)}”, "
+            f"and {_many(len(missing), 'call')} never came.",
             "Each call needs its own question, in its own list of messages: do they all use one variable?",
         )
     if missing:
@@ -387,21 +385,25 @@ def a_list(run: Run, length: int, of_what: str) -> Findings:
 
 
 def dictionaries(run: Run, keys: Sequence[str]) -> Findings:
-    """The result, or each entry of it where it is a list, is a dictionary with these keys."""
-    for row in run.result if isinstance(run.result, list) else [run.result]:
-        if not isinstance(row, dict):
-            what = "An entry of your list" if isinstance(run.result, list) else "What your function returned"
-            yield Finding(
-                "wrong type",
-                f"{what} is {kind_of(row)}, and a dictionary is needed.",
-                f"It has the keys {_listed(keys)}.",
-            )
-        elif missing := [key for key in keys if key not in row]:
-            yield Finding(
-                "wrong keys",
-                f"A dictionary of yours has no key {missing[0]!r}; it has {_listed(map(repr, row)) or 'none'}.",
-                f"The keys are {_listed(map(repr, keys))}, spelled like that.",
-            )
+    """Each entry of the result is a dictionary with these keys."""
+    for row in run.result:
+        yield from dictionary(row, keys, "An entry of your list")
+
+
+def dictionary(value: Any, keys: Sequence[str], what: str = "What your function returned") -> Findings:
+    """It is a dictionary with these keys."""
+    if not isinstance(value, dict):
+        yield Finding(
+            "wrong type",
+            f"{what} is {kind_of(value)}, and a dictionary is needed.",
+            f"It has the keys {_listed(keys)}.",
+        )
+    elif missing := [key for key in keys if key not in value]:
+        yield Finding(
+            "wrong keys",
+            f"A dictionary of yours has no key {missing[0]!r}; it has {_listed(map(repr, value)) or 'none'}.",
+            f"The keys are {_listed(map(repr, keys))}, spelled like that.",
+        )
 
 
 def answers_fit(run: Run, answers: Sequence[Any], pairs: Sequence[tuple[str, str]]) -> Findings:

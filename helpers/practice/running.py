@@ -7,7 +7,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..mock_api.api import Served
 from ..timeline import Panel
 from ..trace import Call, Trace
 from .fence import fence
-from .watchdog import Block, Line, TimeUp, Watchdog, own_line, stop
+from .watchdog import Block, Line, TimeUp, Watchdog, own_line
 
 LIMIT = 5.0  # seconds for one run
 LATENCY = 0.2  # seconds that a call takes, where a scenario says nothing else
@@ -50,7 +50,7 @@ class ExamAPI(MockAPI):
     def __init__(self, scenario: Scenario) -> None:
         super().__init__()
         super().reset(faults=scenario.faults)
-        self._seconds = scenario.seconds
+        self._scenario = scenario
 
     def reset(self, seed: int | None = None, faults: Faults | None = None) -> None:
         """Once, at its beginning; a `connect()` or `faults(…)` in the learner's function changes nothing."""
@@ -58,7 +58,12 @@ class ExamAPI(MockAPI):
             super().reset(seed, faults)
 
     def latency(self, model: Model, question: str, rng: Random) -> tuple[float, float]:
-        return self._seconds.get(question, self._seconds.get(model.name, LATENCY)), 0.0
+        seconds = self._scenario.seconds
+        return seconds.get(question, seconds.get(model.name, LATENCY)), 0.0
+
+    def topic(self, question: str) -> str:
+        # a prompt may stand around it
+        return next((each for each in self._scenario.questions if each in question), question)
 
     def answer(self, model: Model, question: str) -> str:
         # no two alike, so that it can be seen which answer went where; and awkward, as answers are
@@ -144,7 +149,10 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
 
 
 async def _start(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:
-    return await function(*arguments)
+    try:
+        return await function(*arguments)
+    except (SystemExit, KeyboardInterrupt) as error:  # which would go through the event loop, and end the kernel
+        raise RuntimeError(f"{type(error).__name__}: your function wanted to end the whole program.") from error
 
 
 async def _note_what_runs(noted: Run, tasks: list[asyncio.Task]) -> None:
@@ -169,11 +177,25 @@ async def _end(tasks: list[asyncio.Task]) -> None:
         waited = asyncio.get_running_loop().time() - began
         for task in running:
             if waited > LAST_WORDS / 2:  # it swallows its cancellation
-                stop(task.get_coro())
-            task.cancel()
+                _park(task)
+            else:
+                task.cancel()
         await asyncio.wait(running, timeout=0.05)
-        if waited > LAST_WORDS:
+        if waited > LAST_WORDS / 2:
             return
+
+
+def _park(task: Any) -> None:
+    """Takes a task that will not end from the event loop: nothing wakes it any more, and nobody waits for it."""
+    with suppress(AttributeError):  # another implementation of tasks
+        task._log_destroy_pending = False
+        for callback, _ in list(task._fut_waiter._callbacks or ()):
+            task._fut_waiter.remove_done_callback(callback)
+        asyncio.tasks._unregister_task(task)
+        _parked.append(task)
+
+
+_parked: list[Any] = []  # kept: to drop one would run its code once more
 
 
 def _note_outcome(noted: Run, task: asyncio.Task) -> None:

@@ -16,7 +16,7 @@ from ..mock_api.api import REFUSAL_SECONDS
 from ..timeline import Panel
 from ..timeline.record import duration
 from . import judging, shape
-from .judging import Finding, Findings, Span
+from .judging import Finding, Findings
 from .running import LATENCY, Run, Scenario
 
 # asked by the checks and nowhere else, so that answers written down beforehand fail
@@ -109,7 +109,7 @@ class CompareModels(Task):
             yield Finding(
                 "wrong order",
                 f"Your list begins with {run.result[0]['model']}, which was not the fastest.",
-                "It is sorted the wrong way round: leave out `reverse=True`."
+                "It is the slowest first: sort by the seconds, without `reverse=True`."
                 if shown == sorted(shown, reverse=True)
                 else "Sort the dictionaries by their seconds: `sorted(rows, key=…)`.",
             )
@@ -193,7 +193,7 @@ class MeasureTheGain(Task):
                     "Read the clock right before the first call, and again after the last answer: after the `await`.",
                 )
         true = run.result["one_by_one"] / run.result["at_once"]
-        if abs(run.result["speed_up"] - true) > 0.6:  # rounded to a whole number it may be
+        if min(abs(run.result["speed_up"] - each) for each in (true, serial / together)) > 0.6:  # it may be rounded
             yield Finding(
                 "wrong speed-up",
                 f"From {run.result['one_by_one']:.2f} s to {run.result['at_once']:.2f} s is {true:.1f} times as fast, "
@@ -423,8 +423,10 @@ class FirstAnswerWins(Task):
     def scenarios(self) -> Iterator[Scenario]:
         seconds = {"gpt-6.1-sol": 1.2, "gpt-6.1-terra": 0.8, "gpt-4o-mini": 0.3}
         question = QUESTIONS[2]
-        for second in ("gpt-6.1-terra", self.unknown):
-            models = ("gpt-6.1-sol", second, "gpt-4o-mini")
+        for models in (
+            ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-4o-mini"),
+            (self.unknown, "gpt-4o-mini", "gpt-6.1-sol"),
+        ):
             yield Scenario((list(models), question), (question,), models, client=True, seconds=seconds)
 
     def judge(self, run: Run) -> Findings:
@@ -529,6 +531,12 @@ class CsvToCsv(Task):
         yield from self._rows(run, header, rows)
 
     def _rows(self, run: Run, header: list[str], rows: list[list[str]]) -> Findings:
+        if header == ["question", "answer"] and rows == [["an old question", "an old answer"]]:
+            yield Finding(
+                "nothing written",
+                "The file `target` is as it was before: your function wrote nothing into it.",
+                "Write the answers to the file whose name is in `target`, when they are all there.",
+            )
         if ["an old question", "an old answer"] in rows or header == ["an old question", "an old answer"]:
             yield Finding(
                 "old rows",
@@ -577,10 +585,10 @@ class CsvToCsv(Task):
 
 
 def a_number(value: Any, key: str) -> Findings:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= abs(value) < 1e9:
         yield Finding(
             "wrong type",
-            f"{key!r} is {judging.kind_of(value)} in your result, and it should be a number.",
+            f"{key!r} is {_short(value)} in your result, and it should be a number.",
             "Return the number itself; rounding and units belong where it is printed.",
         )
     elif value <= 0:
@@ -603,7 +611,7 @@ def in_seconds(value: float, true: float, what: str) -> Findings:
 def a_dictionary(run: Run, keys: Sequence[str]) -> Findings:
     if run.result is None:
         yield from judging.a_list(run, 0, "")
-    yield from judging.dictionaries(run, keys)
+    yield from judging.dictionary(run.result, keys)
 
 
 def _short(value: object) -> str:
@@ -620,5 +628,3 @@ TASKS: dict[str, Task] = {
     "first_answer_wins": FirstAnswerWins(),
     "csv_to_csv": CsvToCsv(),
 }
-
-__all__ = ["TASKS", "Span", "Task"]

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 BEAT = 0.02  # seconds between two looks at the loop
 LATE = 0.08  # seconds without a beat from which on the loop counts as blocked
@@ -129,12 +129,19 @@ def learners_line(frame: FrameType | None) -> Line | None:
 
 
 def waits(frame: FrameType) -> bool:
-    """Whether it is the learner's own code that goes on in a thread, or what waits for it in C.
+    """Whether it is the learner's own code that goes on in a thread, or a lock or a socket that it waits for.
 
-    Not a library's code, which may be late on a busy machine, and is none of the learner's doing.
+    Not other code of a library, which may be late on a busy machine, and is none of the learner's doing.
     """
-    name = frame.f_code.co_filename
-    return own_line(name, 0) is not None or name.endswith(("socket.py", "ssl.py", "threading.py", "subprocess.py"))
+    name, function = frame.f_code.co_filename, frame.f_code.co_name
+    if own_line(name, 0) is not None:
+        return True
+    return name.endswith(("socket.py", "ssl.py", "threading.py")) and function in (
+        "acquire",
+        "readinto",
+        "read",
+        "recv",
+    )
 
 
 def own_line(filename: str, number: int) -> Line | None:
@@ -152,15 +159,6 @@ def _raise_in(thread: int) -> None:
 def _on_signal(_: int, frame: FrameType | None) -> None:
     if learners_line(frame):  # and not in what has come after it since
         raise time_up(threading.get_ident())
-
-
-def stop(coroutine: Any) -> None:
-    """Ends a coroutine that waits, whatever it catches."""
-    kind = time_up(threading.get_ident())
-    try:
-        coroutine.throw(kind)
-    except BaseException:
-        disarm()  # while the exception is there: to drop an armed one would raise it here
 
 
 _armed: list[type[TimeUp]] = []

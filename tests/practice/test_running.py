@@ -777,3 +777,35 @@ def test_the_picture_shows_what_was_in_flight_when_the_function_returned() -> No
     done = ran(hopes)
     assert [row.bars[-1].outcome for row in done.panel.rows] == ["running", "running"]
     assert [call.outcome for call in done.calls] == ["cancelled", "cancelled"]
+
+
+def test_a_prompt_around_the_question_meets_the_same_faults_and_times() -> None:
+    async def briefly(questions: list[str]) -> list[str]:
+        async with AsyncOpenAI(max_retries=0) as client:
+            calls = (ask(client, f"Briefly, please: {question} Thank you.") for question in questions)
+            return [str(result) for result in await asyncio.gather(*calls, return_exceptions=True)]
+
+    done = ran(briefly, faults=Faults(refused=QUESTIONS[0]))
+    assert sorted(served.outcome for served in done.served) == ["200", "400"]
+
+
+def test_a_function_that_would_end_the_program_does_not() -> None:
+    async def leaves(questions: list[str]) -> None:
+        sys.exit(1)
+
+    verdict = checked(leaves)
+    assert (verdict.outcome, verdict.kind) == ("broken", "raised")
+    assert "SystemExit: your function wanted to end the whole program" in verdict.seen
+
+
+class Hostile(str):
+    def strip(self, *_: object) -> str:
+        raise ZeroDivisionError
+
+
+def test_a_result_that_raises_when_it_is_looked_at_is_a_verdict_too() -> None:
+    async def odd(questions: list[str]) -> list[str]:
+        return [Hostile(answer) for answer in await ask_all(questions)]
+
+    verdict = checked(odd)
+    assert (verdict.outcome, verdict.kind) == ("failed", "odd result"), verdict
