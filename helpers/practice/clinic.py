@@ -9,7 +9,7 @@ from ..timeline.record import duration
 from . import judging, shape
 from .judging import Finding, Findings
 from .running import Run, Scenario
-from .tasks import QUESTIONS, SLACK, Task, a_dictionary, a_number
+from .tasks import QUESTIONS, Task, a_dictionary, a_number, about
 
 
 class Patient(Task):
@@ -148,7 +148,7 @@ class WrongClock(Patient):
         seconds: Any = run.result["seconds"]
         yield from a_number(seconds, "seconds")
         true = judging.whole(judging.calls_spans(run))
-        if not 0.8 * true <= seconds <= true + SLACK:
+        if not about(seconds, true):
             yield Finding(
                 "wrong clock",
                 f"The calls took {duration(true)}, and the result says {duration(seconds)}.",

@@ -195,7 +195,7 @@ def open_exercise(name: str) -> Exercise:
     >>> print(exercise.hint())  # doctest: +ELLIPSIS
     **Hint 1 of ...
     """
-    entry: Any = find(manifest().exercises, name, "exercise")
+    entry = find(manifest().exercises, name, "exercise")
     if entry.bugs:
         raise WorkbookError(f"{entry.title!r} has several parts.", "Open one with open_bug(…); its notebook shows how.")
     return Exercise(entry, entry, TASKS[entry.name])

@@ -147,12 +147,9 @@ class Progress:
         return "\n".join([self._summary(), *(f"{_sign(row)} {row['title']}{_more(row)}" for row in self.rows)])
 
     def _repr_markdown_(self) -> str:
-        titles, lines = (
-            manifest().exercises,
-            [self._summary(), "", "| | task | minutes | |", "| --- | --- | --- | --- |"],
-        )
+        lines = [self._summary(), "", "| | task | minutes | |", "| --- | --- | --- | --- |"]
         rows = {row["task"]: row for row in self.rows}
-        for entry in titles.values():
+        for entry in manifest().exercises.values():
             link = f"[{entry.title}](../exercises/{entry.notebook}.ipynb)"
             own = rows.get(entry.name)
             lines.append(f"| {_sign(own) if own else ''} | {link} | {entry.minutes} | {_more(own) if own else ''} |")

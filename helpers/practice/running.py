@@ -259,7 +259,6 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task], asyncio.T
         task: Any = before(loop, coroutine, **options) if before else asyncio.Task(coroutine, loop=loop, **options)
         if _mark.get() is tasks:
             tasks.append(task)
-            task.add_done_callback(_look)
         return task
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -280,12 +279,6 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task], asyncio.T
         learners.update(dict.fromkeys(imported, all_tasks))
         loop.set_task_factory(before)
         loop.set_exception_handler(handler)
-
-
-def _look(task: asyncio.Task) -> None:
-    """Takes note of a task's error, so that asyncio does not print it: the verdict says it."""
-    if not task.cancelled():
-        task.exception()
 
 
 @contextmanager

@@ -185,7 +185,7 @@ class MeasureTheGain(Task):
         for key in ("one_by_one", "at_once", "speed_up"):
             yield from a_number(run.result[key], key)
         for key, true in (("one_by_one", serial), ("at_once", together)):
-            if not 0.8 * true <= run.result[key] <= true + SLACK:
+            if not about(run.result[key], true):
                 yield from in_seconds(run.result[key], true, f"“{key}”")
                 yield Finding(
                     "wrong clock",
@@ -599,8 +599,13 @@ def a_number(value: Any, key: str) -> Findings:
         )
 
 
+def about(seconds: float, true: float) -> bool:
+    """Whether a clock around something that took `true` seconds may show that."""
+    return 0.8 * true <= seconds <= true + SLACK
+
+
 def in_seconds(value: float, true: float, what: str) -> Findings:
-    if 0.8 * true <= value / 1000 <= true + SLACK:
+    if about(value / 1000, true):
         yield Finding(
             "wrong unit",
             f"{what} took {duration(true)}, and your result says {value:.0f}: are those milliseconds?",
