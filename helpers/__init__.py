@@ -1,5 +1,6 @@
 """What the notebooks import: practice mode, the record of calls, the lessons' calls made robust, the practice tasks."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .batch import process_questions_batch
@@ -10,6 +11,7 @@ from .calls import (
     async_multiple_calls,
     compare_models,
     safe_api_call,
+    stream_model,
     sync_multiple_calls,
 )
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL
@@ -19,6 +21,7 @@ from .trace import Trace, timelines, watch
 
 if TYPE_CHECKING:
     from .practice import open_bug, open_exercise, progress
+    from .widgets import question_box
 
 __all__ = [
     "COMPARE_MODELS",
@@ -38,18 +41,26 @@ __all__ = [
     "open_exercise",
     "process_questions_batch",
     "progress",
+    "question_box",
     "safe_api_call",
     "shared_client",
+    "stream_model",
     "sync_multiple_calls",
     "timelines",
     "watch",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Loads the practice tasks when one is asked for: a lesson, or your own program, need not wait for them."""
-    if name not in ("open_bug", "open_exercise", "progress"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import practice
+# loaded when one is asked for: a lesson, or your own program, need not wait for them
+_LATER = {
+    "open_bug": "practice",
+    "open_exercise": "practice",
+    "progress": "practice",
+    "question_box": "widgets",
+}
 
-    return getattr(practice, name)
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -77,6 +77,35 @@ async def ask_model(client: AsyncOpenAI, model: str, question: str) -> Answer:
     try:
         response = await client.chat.completions.with_raw_response.create(**request)
         return _answer(model, question, response, start)
+    except WorkbookError:
+        raise
+    except Exception as error:
+        raise _failed(error, response, start) from error
+
+
+async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Callable[[str], object]) -> Answer:
+    """Like `ask_model`, but `show` is called with all the text so far, each time that some more has come.
+
+    Raises CallFailed where the call fails or its stream breaks off; what `show` was given until then is all there is.
+
+    >>> from openai import AsyncOpenAI
+    >>> texts = []
+    >>> async with AsyncOpenAI() as client:
+    ...     answer = await stream_model(client, "gpt-6-luna", "What is Python?", texts.append)
+    >>> len(texts) > 5, texts[-1] == answer.answer, answer.completion_tokens > 5
+    (True, True, True)
+    """
+    request = {**_request(model, question), "stream": True, "stream_options": {"include_usage": True}}
+    start, response, text, usage = time.perf_counter(), None, "", None
+    try:
+        response = await client.chat.completions.with_raw_response.create(**request)
+        async with response.parse() as stream:
+            async for chunk in stream:
+                usage = chunk.usage or usage
+                if chunk.choices and chunk.choices[0].delta.content:
+                    text += chunk.choices[0].delta.content
+                    show(text)
+        return _finished(model, question, response, start, text, usage)
     except WorkbookError:
         raise
     except Exception as error:
@@ -233,12 +262,15 @@ def _request(model: str, question: str) -> dict[str, Any]:
 def _answer(model: str, question: str, response: Any, start: float) -> Answer:
     """The Answer in a raw response of the SDK to a call that began at `start`."""
     completion = response.parse()
-    usage = completion.usage
+    return _finished(model, question, response, start, completion.choices[0].message.content, completion.usage)
+
+
+def _finished(model: str, question: str, response: Any, start: float, text: str | None, usage: Any) -> Answer:
     prompt, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (None, None)
     return Answer(
         question=question,
         model=model,
-        answer=completion.choices[0].message.content,
+        answer=text,
         tokens=usage.total_tokens if usage else None,
         prompt_tokens=prompt,
         completion_tokens=written,

@@ -19,6 +19,7 @@ from . import wire
 from .errors import BadInput, WorkbookError
 from .mock_api import Faults, MockAPI, MockTransport
 from .mock_api.faults import SETTINGS
+from .totals import Spent, Totals
 
 PRACTICE_KEY = "practice-key"
 PRACTICE_URL = "WORKBOOK_PRACTICE_URL"  # tells a child process which OPENAI_BASE_URL is not the learner's own
@@ -45,6 +46,7 @@ class _Session:
 _session = _Session()
 _changing = threading.Lock()
 _kept_awake: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+_totals = Totals()
 
 
 def connect(*, live: bool = False, seed: int = SEED) -> None:
@@ -119,6 +121,16 @@ def require_connection() -> None:
         raise WorkbookError("This notebook is not connected yet.", "Run the cell with connect() first.")
 
 
+def mode() -> Literal["practice", "live"] | None:
+    """Which mode `connect()` has chosen; None before it."""
+    return _session.mode
+
+
+def spent() -> Spent:
+    """What has been asked for since the mode was chosen, by any code in this process."""
+    return _totals.spent
+
+
 # ---- practice and live -------------------------------------------------------------------------------------------
 
 
@@ -138,11 +150,19 @@ def _point_at_practice(api: MockAPI) -> None:
     if _session.door is None:
         _session.practice_url = _open_door(api)
     _session.door.api = api
+    _count_anew("practice")
     _session.mode, _session.url = "practice", _session.practice_url
     os.environ["OPENAI_BASE_URL"] = _session.url
     os.environ["OPENAI_API_KEY"] = PRACTICE_KEY
     os.environ[PRACTICE_URL] = _session.url
     _keep_awake()
+
+
+def _count_anew(mode: str) -> None:
+    if _totals not in wire.observers:
+        wire.observers.append(_totals)
+    if _session.mode != mode:
+        _totals.reset()
 
 
 def _open_door(api: MockAPI) -> str:
@@ -168,11 +188,14 @@ async def answered_by(api: MockAPI) -> AsyncIterator[str]:
     clients, keepers = dict(_clients), list(_keepers)
     if session["mode"] != "practice":
         _forget_clients()
+    counted = _totals.spent
     _session.api = api
     _point_at_practice(api)
     try:
-        yield _session.url
+        with _totals.paused():
+            yield _session.url
     finally:
+        _totals.spent = counted
         vars(_session).update(session, door=_session.door, practice_url=_session.practice_url)
         _session.door.api = _session.api or api
         for name in os.environ.keys() | environ.keys():
@@ -246,6 +269,7 @@ def _go_live() -> None:
         )
     if _stay_here in wire.guards:
         wire.guards.remove(_stay_here)
+    _count_anew("live")
     _session.mode = "live"
     _session.url = os.environ.get("OPENAI_BASE_URL") or LIVE_URL
     _forget_clients()

@@ -1,12 +1,10 @@
 """The record of every request made in a `with watch()` block: what was sent, when, and what became of it."""
 
 import asyncio
-import json
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import count
@@ -18,9 +16,9 @@ import httpx2
 from . import timeline, wire
 from .catalog import cost
 from .errors import BadInput, what_broke
+from .reading import Reading, asked
 
 Outcome = Literal["ok", "failed", "cancelled", "running"]
-TAIL = 8_192  # bytes kept of a body's end: there a stream tells its usage
 
 
 @dataclass(slots=True)
@@ -198,12 +196,12 @@ class Trace:
             if earlier and (shared or retry == len(earlier.attempts)) and earlier.outcome != "running":
                 call = earlier
             else:
-                asked = _asked(request)
+                about = asked(request)
                 if client not in self._clients:  # an id() would be used again
                     self._clients[client] = next(self._client_numbers)
                 number = self._clients[client]
                 blocking = task >= 0 and isinstance(client, httpx2.Client)
-                call = Call(len(self.calls) + 1, number, request.url.path, **asked, blocking=blocking)
+                call = Call(len(self.calls) + 1, number, request.url.path, **about, blocking=blocking)
                 if shared and shared.queued_at is not None:
                     call.queued = max(0.0, shared.queued_at - self._zero)
                 self.calls.append(call)
@@ -288,34 +286,16 @@ class _Recorder:
         self._trace = trace
         self._call = call
         self._attempt = attempt
-        self._json: list[bytes] | None = None  # all of a JSON body
-        self._events = False
-        self._tail = b""  # the end of any other
-        self._unzip: Callable[[bytes], bytes] = bytes
+        self._reading = Reading()
 
     def headers(self, response: httpx2.Response) -> None:
         self._attempt.status = response.status_code
-        content_type = response.headers.get("content-type", "")
-        if "json" in content_type:
-            self._json = []
-        self._events = "event-stream" in content_type
-        match response.headers.get("content-encoding", "identity"):
-            case "identity":
-                pass
-            case "gzip" | "deflate":
-                self._unzip = zlib.decompressobj(32 + zlib.MAX_WBITS).decompress
-            case _:  # what cannot be read is not recorded
-                self._json, self._events, self._unzip = None, False, lambda chunk: b""
+        self._reading.headers(response)
 
     def data(self, chunk: bytes) -> None:
         if self._attempt.first_byte is None:
             self._attempt.first_byte = self._trace.now()
-        with suppress(zlib.error):
-            chunk = self._unzip(chunk)
-        if self._json is not None:
-            self._json.append(chunk)
-        else:
-            self._tail = (self._tail + chunk)[-TAIL:]
+        self._reading.data(chunk)
 
     def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
         attempt = self._attempt
@@ -324,21 +304,15 @@ class _Recorder:
         attempt.done = self._trace.now()
         if error is not None:
             attempt.outcome, attempt.note = what_happened(error)
-            return
-        body = _read_json(b"".join(self._json)) if self._json is not None else _last_event(self._tail)
-        if attempt.status is not None and attempt.status >= 400:
+        elif attempt.status is not None and attempt.status >= 400:
             attempt.outcome, attempt.note = "failed", str(attempt.status)
-            problem = body.get("error")
+            problem = self._reading.content().get("error")
             attempt.code = problem.get("code") if isinstance(problem, dict) else None
-            return
-        if self._events and not whole and b"data: [DONE]" not in self._tail:
+        elif self._reading.broken_off and not whole:
             attempt.outcome, attempt.note = "cancelled", "closed early"
-            return
-        attempt.outcome = "ok"
-        usage = body.get("usage")
-        if isinstance(usage, dict):
-            self._call.prompt_tokens = usage.get("prompt_tokens")
-            self._call.completion_tokens = usage.get("completion_tokens")
+        else:
+            attempt.outcome = "ok"
+            self._call.prompt_tokens, self._call.completion_tokens = self._reading.usage()
 
 
 def what_happened(error: BaseException) -> tuple[Outcome, str]:
@@ -354,38 +328,3 @@ def _task_or_thread() -> int:
     except RuntimeError:
         task = None
     return id(task) if task else -threading.get_ident()
-
-
-def _asked(request: httpx2.Request) -> dict[str, Any]:
-    try:
-        body = _read_json(request.content)
-    except httpx2.RequestNotRead:
-        body = {}
-    messages = body.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else None
-    content = last.get("content") if isinstance(last, dict) else None
-    if isinstance(content, list):
-        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return {
-        "model": str(body.get("model") or ""),
-        "question": content if isinstance(content, str) else "",
-        "stream": bool(body.get("stream")),
-    }
-
-
-def _read_json(body: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _last_event(tail: bytes) -> dict[str, Any]:
-    """The last event of a stream that tells the usage."""
-    for line in reversed(tail.split(b"\n")):
-        if line.startswith(b"data: {") and b'"usage"' in line:
-            event = _read_json(line.removeprefix(b"data: "))
-            if event.get("usage"):
-                return event
-    return {}

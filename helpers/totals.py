@@ -1,0 +1,107 @@
+"""What this process has asked for since it connected: how many answers, how many tokens, and what they cost."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx2
+
+from .catalog import cost
+from .errors import what_broke
+from .reading import Reading, asked
+
+
+@dataclass(frozen=True)
+class Spent:
+    """`cost` is USD at the catalogue's prices; `unknown` is how many calls of an unknown cost there are besides.
+
+    Unknown is the cost of a call that was broken off, that told no usage, or whose model has no price here.
+    """
+
+    answers: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    unknown: int = 0
+
+    def __str__(self) -> str:
+        """
+        >>> print(Spent(answers=2, tokens=120, cost=0.00003, unknown=1))
+        2 answers, 120 tokens, 0.00003 USD, and 1 call whose cost is not known
+        """
+        more = f", and {self.unknown} call{'s' * (self.unknown > 1)} whose cost is not known" if self.unknown else ""
+        return f"{self.answers:,} answer{'s' * (self.answers != 1)}, {self.tokens:,} tokens, {usd(self.cost)}{more}"
+
+
+def usd(amount: float | None) -> str:
+    """
+    >>> usd(0.0000312), usd(1.5), usd(0.0), usd(None)
+    ('0.00003 USD', '1.50 USD', '0 USD', 'price unknown')
+    """
+    if amount is None:
+        return "price unknown"
+    return "0 USD" if not amount else f"{amount:.2f} USD" if amount >= 1 else f"{amount:.5f} USD"
+
+
+class Totals:
+    """Adds up what passes through `wire`. An observer: see `wire.observers`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paused = False
+        self.reset()
+
+    def reset(self) -> None:
+        self.spent = Spent()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inside, nothing is counted: a check's calls are not the learner's."""
+        before, self._paused = self._paused, True
+        try:
+            yield
+        finally:
+            self._paused = before
+
+    def __call__(self, request: httpx2.Request, _client: object) -> "_Counting | None":
+        if self._paused or request.method != "POST":
+            return None
+        return _Counting(self, asked(request)["model"])
+
+    def add(self, model: str, prompt: int | None, completion: int | None, *, whole: bool) -> None:
+        price = cost(model, prompt, completion)
+        with self._lock:
+            now = self.spent
+            self.spent = Spent(
+                now.answers + whole,
+                now.tokens + (prompt or 0) + (completion or 0),
+                now.cost + (price or 0.0),
+                now.unknown + (price is None),
+            )
+
+
+class _Counting:
+    """Reads what one answer used."""
+
+    def __init__(self, totals: Totals, model: str) -> None:
+        self._totals = totals
+        self._model = model
+        self._reading = Reading()
+        self._refused = False
+        self._ended = False
+
+    def headers(self, response: httpx2.Response) -> None:
+        self._refused = response.status_code >= 400
+        self._reading.headers(response)
+
+    def data(self, chunk: bytes) -> None:
+        self._reading.data(chunk)
+
+    def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        if self._refused or what_broke(error) == "no connection":  # not charged
+            return
+        complete = error is None and (whole or not self._reading.broken_off)
+        self._totals.add(self._model, *self._reading.usage(), whole=complete)

@@ -1,0 +1,48 @@
+// A labelled text field: Ctrl+Enter (⌘+Enter) sends what is in it.
+
+let fields = 0;
+
+function render({ model, el }) {
+  // JupyterLab's own shortcuts, such as Ctrl+Enter to run a cell, are not for this field
+  el.dataset.lmSuppressShortcuts = "true";
+  el.classList.add("workbook-field");
+  const label = document.createElement("label");
+  const area = document.createElement("textarea");
+  area.id = `workbook-field-${++fields}-${Date.now()}`;
+  label.htmlFor = area.id;
+  el.append(label, area);
+
+  const show = () => {
+    label.textContent = model.get("label");
+    area.placeholder = model.get("placeholder");
+    area.rows = model.get("rows");
+    if (area.value !== model.get("value") && !waiting) area.value = model.get("value");
+  };
+  // not with each key: 100,000 characters would travel each time
+  let waiting = 0;
+  const keep = () => {
+    clearTimeout(waiting);
+    waiting = 0;
+    if (model.get("value") === area.value) return;
+    model.set("value", area.value);
+    model.save_changes();
+  };
+  area.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(keep, 300);
+  });
+  area.addEventListener("blur", keep);
+  area.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    clearTimeout(waiting);
+    waiting = 0;
+    model.send({ sent: area.value });
+  });
+  model.on("change", show);
+  show();
+  return () => model.off("change", show);
+}
+
+export default { render };
