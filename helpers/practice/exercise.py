@@ -160,7 +160,8 @@ class Patient(Exercise):
         clients = f"{len(done.clients)} client{'s' * (len(done.clients) != 1)} sent the calls."
         returned = f"It returned {_outline(done.result)}."
         choices = [choice.text for choice in self._part.choices]
-        return Puzzle(self._called, from_zero(done.panel), [returned, clients] if done.calls else [returned], choices)
+        facts = [returned, clients] if done.calls else [returned]
+        return Puzzle(self._called, from_zero(done.panel), facts, choices, self._judge)
 
     def _praise(self, done: Run) -> tuple[str, str]:
         seen, look = super()._praise(done)
@@ -174,11 +175,15 @@ class Patient(Exercise):
         letter = choice.strip().strip("()").lower() if isinstance(choice, str) else ""
         if letter not in tuple(letters):
             return Note(f"{choice!r} is no answer here: give one of {', '.join(map(repr, letters))}.")
-        why = self._part.choices[letters.index(letter)].why
-        if letter == self._part.right:
-            self._diagnosed = True
-            return Note(f"✓ **Right.** {why} Now mend it, and run the check.")
-        return Note(f"✗ **Not that.** {why} Look again.")
+        right, why = self._judge(letter)
+        return Note(f"{'✓ **Right.**' if right else '✗ **Not that.**'} {why}")
+
+    def _judge(self, letter: str) -> tuple[bool, str]:
+        why = self._part.choices["abcd".index(letter)].why
+        if letter != self._part.right:
+            return False, f"{why} Look again."
+        self._diagnosed = True
+        return True, f"{why} Now mend it, and run the check."
 
 
 def open_exercise(name: str) -> Exercise:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WorkbookError
+from .lessons import lessons
 from .manifest import ROOT, manifest
 
 FILE = ROOT / "exercises" / ".progress.json"
@@ -57,7 +58,9 @@ def _read(path: Path) -> tuple[dict[str, Record], bool]:
         tasks = json.loads(raw.decode("utf-8"))["tasks"]
         if not isinstance(tasks, dict):
             return {}, True
-        return {name: _record(tasks[name]) for name in manifest().titles() if name in tasks}, False
+        # tasks, and lessons for their questions
+        known = [*manifest().titles(), *lessons()]
+        return {name: _record(tasks[name]) for name in known if name in tasks}, False
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}, True
 

@@ -1,13 +1,12 @@
 """How a check's outcome, a hint and a solution are shown: as text, and in a notebook as HTML or Markdown."""
 
-import html
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from .. import timeline
 from ..timeline import Panel
+from ..words import marked
 
 Outcome = Literal["not attempted", "failed", "broken", "passed"]
 VERDICT = "application/vnd.workbook.verdict+json"  # for programs that read a notebook's outputs
@@ -39,7 +38,7 @@ class Verdict:
         return f"{said}\n\n{timeline.text(self.panels)}" if self.panels else said
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        words = f"<strong>{_TITLES[self.outcome]}</strong><br>{_html(self.seen)}<br>{_html(self.look)}"
+        words = f"<strong>{_TITLES[self.outcome]}</strong><br>{marked(self.seen)}<br>{marked(self.look)}"
         edge = f"border-left:4px solid {_EDGES[self.outcome]};padding-left:12px;margin:4px 0 12px"
         picture = timeline.mimebundle(self.panels)["text/html"] if self.panels else ""
         return {
@@ -50,23 +49,41 @@ class Verdict:
 
 
 class Puzzle:
-    """What a sick function did: its timeline, some facts, and the things that may be wrong with it."""
+    """What a sick function did: its timeline, some facts, and the things that may be wrong with it, to choose from."""
 
-    def __init__(self, name: str, panel: Panel, facts: Sequence[str], choices: Sequence[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        panel: Panel,
+        facts: Sequence[str],
+        choices: Sequence[str],
+        judge: Callable[[str], tuple[bool, str]],
+    ) -> None:
         self._panel = panel
         self._facts = facts
         self._choices = choices
+        self._judge = judge
         self._answer = f'Answer with `{name}.diagnose("a")`, or b, c, d.'
 
     def __repr__(self) -> str:
         lettered = [f"{letter}) {text}" for letter, text in zip("abcd", self._choices, strict=False)]
         return "\n".join([timeline.text([self._panel]), "", *self._facts, "", QUESTION, *lettered, self._answer])
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        facts = f"<p>{'<br>'.join(map(_html, self._facts))}</p>"
-        choices = "".join(f"<li>{_html(text)}</li>" for text in self._choices)
-        words = f'{facts}<p><strong>{QUESTION}</strong></p><ol type="a">{choices}</ol><p>{_html(self._answer)}</p>'
-        return {"text/plain": repr(self), "text/html": timeline.mimebundle([self._panel])["text/html"] + words}
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        from ..widgets.choices import HTML, ChoiceBox, Question  # only where it is shown
+
+        seen = timeline.mimebundle([self._panel])["text/html"] + f"<p>{'<br>'.join(map(marked, self._facts))}</p>"
+        choices = "".join(f"<li>{marked(text)}</li>" for text in self._choices)
+        words = f'<p><strong>{QUESTION}</strong></p><ol type="a">{choices}</ol><p>{marked(self._answer)}</p>'
+        box = ChoiceBox(
+            [Question(QUESTION, self._choices, self._judge)],
+            heading="",
+            name="puzzle",
+            plain=repr(self),
+            page=seen + words,
+            above=[HTML(seen)],
+        )
+        return box._repr_mimebundle_(**options)
 
 
 class Note:
@@ -80,8 +97,3 @@ class Note:
 
     def _repr_markdown_(self) -> str:
         return self.text
-
-
-def _html(text: str) -> str:
-    """Text, with what stands in backticks as code; nothing in it is run or rendered."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
