@@ -8,7 +8,10 @@ import runpy
 import tempfile
 from pathlib import Path
 
-GUARD = Path(__file__).parent / "tests" / "guard"
+import pytest
+
+TESTS = Path(__file__).parent / "tests"
+GUARD = TESTS / "guard"
 
 os.environ.update(
     WORKBOOK_MODE="practice",
@@ -26,3 +29,13 @@ for name in ("OPENAI_BASE_URL", "OPENAI_ADMIN_KEY", "NO_PROXY", "no_proxy", "ALL
     os.environ.pop(name, None)
 
 runpy.run_path(str(GUARD / "sitecustomize.py"))
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Says what a run leaves out."""
+    browser = TESTS / "browser"
+    for argument in config.args:
+        path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
+        if path.is_relative_to(browser) or browser.is_relative_to(path):
+            return None
+    return "without the tests in a real browser: they need Chromium, and run with `bash .ci/run`"
