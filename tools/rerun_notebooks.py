@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("notebooks", "solutions")
 SECONDS = 120  # for one cell
 STAMP = "workbook"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -84,6 +85,8 @@ def save(path: Path, notebook: nbformat.NotebookNode) -> None:
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 output.text = CELL_FILE.sub("cell.py", output.text)
+            # a widget lives as long as its kernel; what stays is its form in plain text, or as a page
+            output.get("data", {}).pop(WIDGET, None)
     notebook.metadata[STAMP] = digest(notebook)
     nbformat.validate(notebook)
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")

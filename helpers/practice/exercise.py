@@ -143,7 +143,7 @@ class Patient(Exercise):
         if self._diagnosed or not panels:
             return verdict
         # the message would give the diagnosis away
-        look = f'First say what is wrong with it, `{self._called}.diagnose("a")`, or b, c, d; then mend it.'
+        look = "First say what is wrong with it: press an answer under its timeline. Then mend it."
         return replace(verdict, seen="This patient is still sick.", look=look, panels=())
 
     def show(self, function: Any) -> Check:
@@ -166,11 +166,11 @@ class Patient(Exercise):
     def _praise(self, done: Run) -> tuple[str, str]:
         seen, look = super()._praise(done)
         if not self._diagnosed:
-            look = f'And what was wrong with it? `{self._called}.diagnose("a")`, or b, c, d.'
+            look = "And what was wrong with it? Press an answer under its timeline."
         return seen, look
 
     def diagnose(self, choice: str = "") -> Note:
-        """Says whether your answer, "a", "b", "c" or "d", is right, and why."""
+        """Says whether your answer, "a", "b", "c" or "d", is right, and why: what a press on it does."""
         letters = "abcd"[: len(self._part.choices)]
         letter = choice.strip().strip("()").lower() if isinstance(choice, str) else ""
         if letter not in tuple(letters):

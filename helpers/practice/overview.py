@@ -32,23 +32,25 @@ class Welcome:
         return "\n".join([*lines, "", self._next(linked=False)])
 
     def _repr_html_(self) -> str:
-        lessons = "".join(
-            f'<tr><td>{self._sign(each)}</td><td style="text-align:left">{_link(each)}</td><td>{each.minutes}</td>'
-            f'<td style="text-align:left">{html.escape(each.afterwards)}</td></tr>'
-            for each in self._lessons
-        )
-        tasks = "".join(
-            f'<tr><td>{self._sign(each)}</td><td style="text-align:left">{_link(each)}</td><td>{each.minutes}</td>'
-            f'<td style="text-align:left">{each.follows[:2]}{self._parts(each)}</td></tr>'
-            for each in self._tasks
-        )
+        lessons = [[each, str(each.minutes), html.escape(each.afterwards)] for each in self._lessons]
+        tasks = [[each, str(each.minutes), f"{each.follows[:2]}{self._parts(each)}"] for each in self._tasks]
         return (
             f"<p><strong>{MODES[mode()]}</strong></p><p>{self._next(linked=True)}</p>"
-            f"<table><thead><tr><th></th><th>lesson: {self._count(self._lessons)}</th><th>minutes</th>"
-            f"<th>afterwards you can</th></tr></thead><tbody>{lessons}</tbody></table>"
-            f"<table><thead><tr><th></th><th>practice task: {self._count(self._tasks)}</th><th>minutes</th>"
-            f"<th>after lesson</th></tr></thead><tbody>{tasks}</tbody></table>"
+            + self._table([f"Lesson ({self._count(self._lessons)})", "minutes", "afterwards you can"], lessons)
+            # folded, lest it stand between a beginner and the first lesson
+            + f"<details><summary><strong>Practice tasks</strong> ({self._count(self._tasks)})</summary>"
+            + self._table(["Practice task", "minutes", "after lesson"], tasks)
+            + "</details>"
         )
+
+    def _table(self, heads: list[str], rows: list[list[Any]]) -> str:
+        left = ' style="text-align:left"'
+        head = "".join(f"<th{left}>{each}</th>" for each in ("", *heads))
+        body = "".join(
+            f"<tr><td>{self._sign(each)}</td><td{left}>{_link(each)}</td><td>{minutes}</td><td{left}>{more}</td></tr>"
+            for each, minutes, more in rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     # ---- what is done, and what comes next -----------------------------------------------------------------------
 

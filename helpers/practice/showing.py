@@ -70,12 +70,15 @@ class Puzzle:
         return "\n".join([timeline.text([self._panel]), "", *self._facts, "", QUESTION, *lettered, self._answer])
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        from ..widgets.choices import HTML, ChoiceBox, Question  # only where it is shown
+        return self._box()._repr_mimebundle_(**options)
+
+    def _box(self) -> Any:
+        from ..widgets.choices import HTML, ChoiceBox, Question  # loaded where it is shown, not before
 
         seen = timeline.mimebundle([self._panel])["text/html"] + f"<p>{'<br>'.join(map(marked, self._facts))}</p>"
         choices = "".join(f"<li>{marked(text)}</li>" for text in self._choices)
         words = f'<p><strong>{QUESTION}</strong></p><ol type="a">{choices}</ol><p>{marked(self._answer)}</p>'
-        box = ChoiceBox(
+        return ChoiceBox(
             [Question(QUESTION, self._choices, self._judge)],
             heading="",
             name="puzzle",
@@ -83,7 +86,6 @@ class Puzzle:
             page=seen + words,
             above=[HTML(seen)],
         )
-        return box._repr_mimebundle_(**options)
 
 
 class Note:

@@ -8,17 +8,15 @@ from collections.abc import Iterable
 import ipywidgets
 
 from ..calls import Answer, check_list, check_question, failure, stream_model
-from ..catalog import COMPARE_MODELS, MODELS
+from ..catalog import COMPARE_MODELS
 from ..errors import BadInput, WorkbookError
-from ..session import mode, shared_client, spent
+from ..session import shared_client
 from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..totals import usd
 from ..trace import Trace
-from .base import FRAME, Box, Line, button, row, working_for
+from .base import FRAME, OFFERED, Box, Line, button, row, so_far, working_for
 from .front import TextField
-
-OFFERED = tuple(name for name, model in MODELS.items() if model.input is not None)
 
 
 class QuestionBox(Box):
@@ -111,7 +109,7 @@ class QuestionBox(Box):
             partly = sum(bool(card.text) for card in cut)
             kept = f"; of {partly} the text so far is kept" if partly else ""
             said = (
-                f"Stopped: {_count(len(cut), 'call')} cut off{kept}. The service may charge for it all the same. {said}"
+                f"Stopped: {_count(len(cut), 'call')} cut off{kept}. The service may charge for that. {said}"
             )
         return said.strip()
 
@@ -124,8 +122,7 @@ class QuestionBox(Box):
         for card in self._shown:
             card.draw()
         self._picture.value = svg([trace.panel()]) if trace.calls else ""
-        practice = " (practice mode: nothing is charged)" if mode() == "practice" else ""
-        self._totals.say(f"This notebook so far: {spent()}{practice}.")
+        self._totals.say(so_far())
 
 
 class _Card:

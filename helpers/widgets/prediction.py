@@ -20,6 +20,8 @@ Value = float | tuple[str, ...]
 UNITS = {"seconds": "seconds", "times": "times as fast", "requests": "requests", "answers": "answers"}
 CLOSE = 0.2  # a prediction within this share of what was measured is called close
 
+NUMBER = re.compile(r"\s*(\d{1,9}(?:[.,]\d{1,9})?|[.,]\d{1,9})\s*(s|sec|seconds?|x|times)?\s*", re.IGNORECASE)
+
 _written: dict[str, Value] = {}  # by the question: a cell that is run again does not forget what was predicted
 
 
@@ -50,7 +52,7 @@ class Prediction(Box):
             self.status.say(f"Noted: {self._in_words(self.predicted)}. Run the next cells and see.")
 
     def __repr__(self) -> str:
-        choices = f" ({', '.join(self._of)})" if self._of else ""
+        choices = f" ({' / '.join(self._of)})" if self._of else ""
         noted = f"\nNoted: {self._in_words(self.predicted)}." if self.predicted is not None else ""
         return f"Your prediction: {self._question}{choices}{noted}"
 
@@ -75,7 +77,7 @@ class Prediction(Box):
         return row(field, ipywidgets.HTML(UNITS[self._about]))
 
     def _number_typed(self, text: str) -> None:
-        found = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?|[.,]\d+)\s*(?:s|sec|secs|seconds?|x|times)?\s*", text, re.IGNORECASE)
+        found = NUMBER.fullmatch(text)
         if not text.strip():
             _written.pop(self._question, None)
             self.status.say("")
@@ -141,7 +143,7 @@ class Prediction(Box):
         value = self._measured(happened)
         fact = self._fact(value)
         if self.predicted is None:
-            said = f"{fact} You did not write down a prediction."
+            said = fact
         else:
             said = f"You predicted {self._in_words(self.predicted)}. {fact} {self._how_close(self.predicted, value)}"
         self.status.say(said)
@@ -151,7 +153,9 @@ class Prediction(Box):
         match self._about, happened:
             case ("times", (Trace() as slow, Trace() as fast)) if slow.seconds and fast.seconds:
                 return slow.seconds / fast.seconds
-            case (_, (Trace() as trace,)) if trace.calls and self._about != "choice":
+            case ("requests" | "answers", (Trace() as trace,)):
+                return self._of_trace(trace)
+            case ("seconds" | "times" | "order", (Trace() as trace,)) if trace.calls:
                 return self._of_trace(trace)
             case ("order", ([*names] | (*names,),)) if sorted(map(str, names)) == sorted(self._of):
                 return tuple(map(str, names))
@@ -200,7 +204,7 @@ class Prediction(Box):
             case "seconds":
                 return duration(value)
             case "times":
-                return f"{value:.1f}".removesuffix(".0") + " times as fast"
+                return f"{value:.1f} times as fast" if value < 10 else f"{value:.0f} times as fast"
         return f"{value:g} {UNITS[self._about].removesuffix('s' * (value == 1))}"
 
     def _how_close(self, predicted: Value, value: Value) -> str:
@@ -242,7 +246,7 @@ def predict(question: str, about: About, of: Iterable[str] = ()) -> Prediction:
     >>> with watch() as trace:
     ...     text = await ask_ai("What is Python?")
     >>> prediction.compare(trace)
-    1 request was sent. You did not write down a prediction.
+    1 request was sent.
     """
     if about not in get_args(About):
         raise BadInput(f"about={about!r} cannot be predicted.", f"Choose one of {', '.join(get_args(About))}.")

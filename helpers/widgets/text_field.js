@@ -33,9 +33,15 @@ function render({ model, el }) {
   });
   area.addEventListener("blur", keep);
   area.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
     event.preventDefault();
     event.stopPropagation();
+    if (event.shiftKey) {
+      // JupyterLab takes this key away from text fields; here it is a new line
+      area.setRangeText("\n", area.selectionStart, area.selectionEnd, "end");
+      area.dispatchEvent(new Event("input"));
+      return;
+    }
     clearTimeout(waiting);
     waiting = 0;
     model.send({ sent: area.value });

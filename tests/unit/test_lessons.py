@@ -12,6 +12,7 @@ from notebooks.kernel import NOTEBOOKS, ROOT
 
 from helpers.catalog import MODELS
 from helpers.mock_api.answers import NO_ANSWER, find_answer
+from helpers.practice.lessons import Lesson, lessons
 from helpers.practice.manifest import manifest
 
 QUESTION = re.compile(r"((What|Why|How|Who) .*\?|(Define|Explain|Tell me) .*)")
@@ -56,17 +57,30 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+def shown(path: Path) -> str:
+    """What the code of a saved notebook has put out, as pages."""
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return "\n".join(output.data["text/html"] for output in outputs if "text/html" in output.get("data", {}))
+
+
 def test_every_lesson_is_on_the_map_and_leads_to_the_next() -> None:
-    lessons = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    cells = nbformat.read(lessons[0], as_version=4).cells
-    start = "\n".join(cell.source for cell in cells)
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    start = shown(paths[0])
     readme = (ROOT / "README.md").read_text("utf-8")
-    for lesson in lessons:
+    for lesson in paths:
         assert f"`{lesson.stem}`" in readme
-        assert lesson == lessons[0] or f"]({lesson.name})" in start
-    for lesson, following in pairwise(lessons):
+        assert f'<a href="{lesson.name}">' in start
+    for lesson, following in pairwise(paths):
         last = nbformat.read(lesson, as_version=4).cells[-1].source
         assert f"]({following.name})" in last
+
+
+@pytest.mark.parametrize("lesson", lessons().values(), ids=lambda lesson: lesson.name)
+def test_what_the_list_says_of_a_lesson_is_what_the_lesson_says(lesson: Lesson) -> None:
+    path, readme = ROOT / "notebooks" / f"{lesson.name}.ipynb", (ROOT / "README.md").read_text("utf-8")
+    assert f"# {lesson.title}\n\n**{lesson.minutes} minutes.**" in markdown(path)
+    assert f"| `{lesson.name}` | {lesson.minutes} | {lesson.afterwards} |" in readme
 
 
 def markdown(path: Path) -> str:
@@ -75,13 +89,15 @@ def markdown(path: Path) -> str:
 
 def test_every_practice_task_is_where_a_learner_would_look_for_it() -> None:
     tasks = list(manifest().exercises.values())
-    lessons, readme = ROOT / "notebooks", (ROOT / "README.md").read_text("utf-8")
+    folder, readme = ROOT / "notebooks", (ROOT / "README.md").read_text("utf-8")
     for task in tasks:
         link = f"[{task.title}](../exercises/{task.notebook}.ipynb)"
-        start = f"[{task.notebook[:2]} {task.title}](../exercises/{task.notebook}.ipynb) | {task.minutes} |"
-        assert start in markdown(lessons / "00_start_here.ipynb")
-        assert link in markdown(lessons / "07_when_to_use.ipynb")
-        assert link in markdown(lessons / f"{task.follows}.ipynb"), "at the end of the lesson that it follows"
+        start = (
+            f'<a href="../exercises/{task.notebook}.ipynb">{task.notebook[:2]} {task.title}</a></td><td>{task.minutes}<'
+        )
+        assert start in shown(folder / "00_start_here.ipynb")
+        assert link in markdown(folder / "07_when_to_use.ipynb")
+        assert link in markdown(folder / f"{task.follows}.ipynb"), "at the end of the lesson that it follows"
         assert f"| `{task.notebook}` | {task.minutes} | {task.title} |" in readme
         own = markdown(ROOT / "exercises" / f"{task.notebook}.ipynb")
         assert f"# Practice {int(task.notebook[:2])}: {task.title}\n" in own

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_an_answer_is_written_word_by_word() -> None:
             await asyncio.sleep(0)
         texts = list(dict.fromkeys(seen))
         assert len(texts) > 5
-        assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+        assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
 
     asyncio.run(learner())
 

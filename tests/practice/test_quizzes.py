@@ -1,0 +1,203 @@
+"""The lessons' questions, the clinic's diagnosis by a press, and the welcome panel."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import pytest
+
+from helpers import connect, open_bug, quiz, welcome
+from helpers.errors import BadInput, WorkbookError
+from helpers.practice import logbook
+from helpers.practice.lessons import Lesson, lessons, read
+from helpers.practice.manifest import ROOT, manifest
+from helpers.practice.quizzes import Quiz
+from helpers.widgets.choices import LETTERS
+
+LESSONS = list(lessons().values())
+
+
+@pytest.fixture(autouse=True)
+def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBOOK_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setattr(logbook, "_kept", {})
+
+
+def walk(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
+
+
+def questions(box: Any) -> list[tuple[list[ipywidgets.Button], ipywidgets.HTML]]:
+    """Of each question the buttons, and where the reason is said."""
+    found = [each for each in walk(box.widget) if "workbook-question" in getattr(each, "_dom_classes", ())]
+    return [
+        ([each for each in question.children if isinstance(each, ipywidgets.Button)], question.children[-1])
+        for question in found
+    ]
+
+
+def answer_all(lesson: Lesson) -> Quiz:
+    box = quiz(lesson.name)
+    for (buttons, _), question in zip(questions(box), lesson.quiz, strict=True):
+        buttons[LETTERS.index(question.right)].click()
+    return box
+
+
+# ---- what stands in lessons.toml ---------------------------------------------------------------------------------
+
+
+def test_each_notebook_is_a_lesson_and_each_lesson_a_notebook() -> None:
+    assert [lesson.name for lesson in LESSONS] == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_questions_are_whole(lesson: Lesson) -> None:
+    assert len(lesson.quiz) >= 3
+    for question in lesson.quiz:
+        letters = LETTERS[: len(question.choices)]
+        assert 2 <= len(letters) <= 5 and question.right in letters
+        assert len({choice.text for choice in question.choices}) == len(question.choices)
+        assert all(choice.text and choice.why.endswith((".", "!", ")", "?")) for choice in question.choices)
+        assert question.question.endswith(("?", "."))
+
+
+def test_the_right_answer_stands_in_each_place() -> None:
+    places = [question.right for lesson in LESSONS[:-1] for question in lesson.quiz]
+    assert all(places.count(letter) >= 5 for letter in "abc"), "nobody is to learn to press always the same"
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_the_lesson_has_its_quiz(lesson: Lesson) -> None:
+    text = (ROOT / "notebooks" / f"{lesson.name}.ipynb").read_text("utf-8")
+    assert f'quiz(\\"{lesson.name}\\")' in text
+
+
+def test_a_folder_without_the_list_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(WorkbookError, match="workbook's own folder"):
+        read(tmp_path)
+
+
+# ---- answering ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_each_answer_says_whether_it_is_right_and_why(lesson: Lesson) -> None:
+    box = quiz(lesson.name)
+    for (buttons, said), question in zip(questions(box), lesson.quiz, strict=True):
+        for letter, button, choice in zip(LETTERS, buttons, question.choices, strict=False):
+            assert button.description == f"{letter}) {choice.text.replace('`', '')}"
+            button.click()
+            right = letter == question.right
+            assert ("<strong>Right.</strong>" in said.value) is right
+            assert ("<strong>Not that.</strong>" in said.value) is not right
+            plain = re.sub("<.*?>", "", said.value)
+            assert choice.why.replace("`", "").split()[-1].replace("'", "&#x27;").replace("<", "&lt;") in plain
+            assert button.description.startswith("✓" if right else "✗")
+    total = len(lesson.quiz)
+    assert box.status.text == f"{total} of {total} questions answered right."
+
+
+def test_a_lesson_is_done_when_all_its_questions_are() -> None:
+    lesson = LESSONS[0]
+    box = quiz(lesson.name)
+    buttons, _ = questions(box)[0]
+    wrong = next(letter for letter in "abc" if letter != lesson.quiz[0].right)
+    buttons[LETTERS.index(wrong)].click()
+    assert box.status.text == f"0 of {len(lesson.quiz)} questions answered right."
+    assert logbook.read()[lesson.name].outcome == "failed"
+    answer_all(lesson)
+    assert logbook.read()[lesson.name].outcome == "passed"
+
+
+def test_no_such_lesson() -> None:
+    with pytest.raises(BadInput, match="There is no lesson called '99'"):
+        quiz("99")
+
+
+def test_where_nobody_can_press_it_reads_as_text_and_as_a_page() -> None:
+    box = quiz("03_timing")
+    shown = box._repr_mimebundle_()
+    first = lessons()["03_timing"].quiz[0]
+    assert f"1. {first.question}".replace("`", "") in shown["text/plain"]
+    assert f"Answer: {first.right}." in shown["text/plain"]
+    assert "<details><summary>Answer</summary>" in shown["text/html"]
+
+
+# ---- the bug clinic ----------------------------------------------------------------------------------------------
+
+
+def test_a_patient_is_diagnosed_by_a_press() -> None:
+    async def ask_one(client: Any, question: str) -> Any:
+        coroutine = client.chat.completions.create(model="gpt-6-luna", messages=[{"role": "user", "content": question}])
+        coroutine.close()
+        return "<coroutine>"
+
+    async def learner() -> None:
+        bug_1 = open_bug(1)
+        puzzle = await bug_1.show(ask_one)
+        box = puzzle._box()
+        ((buttons, said),) = questions(box)
+        assert [button.description[:3] for button in buttons] == ["a) ", "b) ", "c) ", "d) "]
+        buttons[0].click()
+        await asyncio.sleep(0)
+        assert "Not that." in said.value and "Look again." in said.value
+        assert "press an answer" in (await bug_1.check(ask_one)).look
+        buttons[2].click()
+        await asyncio.sleep(0)
+        assert "Right." in said.value and "Now mend it" in said.value
+        assert "press an answer" not in (await bug_1.check(ask_one)).look
+        shown = puzzle._repr_mimebundle_()
+        assert "What is wrong here?" in shown["text/plain"] and "bug_1.diagnose(" in shown["text/html"]
+        assert "application/vnd.jupyter.widget-view+json" in shown
+
+    asyncio.run(learner())
+
+
+# ---- the welcome panel -------------------------------------------------------------------------------------------
+
+
+def test_the_map_shows_each_lesson_and_task_with_its_minutes_and_a_link(capsys: pytest.CaptureFixture[str]) -> None:
+    connect()
+    capsys.readouterr()
+    panel = welcome()
+    page = panel._repr_html_()
+    for lesson in LESSONS:
+        assert f'<a href="{lesson.name}.ipynb">{lesson.name[:2]} {lesson.title}</a>' in page
+        assert f"· {lesson.name[:2]} {lesson.title} ({lesson.minutes} min)" in repr(panel)
+    for task in manifest().exercises.values():
+        assert f'<a href="../exercises/{task.notebook}.ipynb">' in page
+        assert (ROOT / "exercises" / f"{task.notebook}.ipynb").exists()
+        assert f"{task.title} ({task.minutes} min)" in repr(panel)
+    assert "Practice mode" in page and "Practice mode" in repr(panel)
+    assert "Next: this notebook, from top to bottom." in repr(panel)
+
+
+def test_what_is_next_follows_from_what_is_done() -> None:
+    for lesson in LESSONS[:3]:
+        answer_all(lesson)
+    assert f"Lessons: 3 of {len(LESSONS)} done" in repr(welcome())
+    assert "✓ 02 Compare models" in repr(welcome()) and "· 03 Timing" in repr(welcome())
+    task = next(iter(manifest().exercises.values()))
+    following = f"Next: lesson Timing ({LESSONS[3].minutes} minutes)"
+    assert repr(welcome()).endswith(f"{following}, or the task {task.title} ({task.minutes} minutes).")
+    logbook.note(task.name, outcome="passed")
+    assert repr(welcome()).endswith(f"{following}.")
+
+
+def test_when_all_is_done() -> None:
+    for lesson in LESSONS:
+        answer_all(lesson)
+    for name in manifest().titles():
+        logbook.note(name, outcome="passed")
+    assert repr(welcome()).endswith("You have done everything. Congratulations!")
+    assert "11 of 11 done" in welcome()._repr_html_()
+
+
+def test_before_connect_the_panel_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.session._session.mode", None)
+    assert repr(welcome()).startswith("Not connected yet: run the cell with connect().")

@@ -1,0 +1,194 @@
+"""Predictions without a browser: what is noted, and what is said of it afterwards."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import ipywidgets
+import pytest
+
+from helpers import BadInput, Trace, ask_ai, async_multiple_calls, compare_models, faults, predict, watch
+from helpers.widgets import prediction as module
+from helpers.widgets.prediction import Prediction
+
+pytestmark = pytest.mark.usefixtures("connected")
+
+MODELS = ["gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-sol"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_written(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(module, "_written", {})
+    yield
+
+
+def inputs(prediction: Prediction, kind: type) -> list[Any]:
+    assert prediction.widget is not None
+
+    def walk(widget: Any) -> Iterator[Any]:
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from walk(child)
+
+    return [each for each in walk(prediction.widget) if isinstance(each, kind)]
+
+
+def typed(prediction: Prediction, text: str) -> str:
+    inputs(prediction, ipywidgets.Text)[0].value = text
+    return prediction.status.text
+
+
+def recorded(work: Callable[[], Coroutine[Any, Any, object]], **failing: Any) -> Trace:
+    async def cell() -> Trace:
+        with faults(**failing), watch() as trace:
+            await work()
+        return trace
+
+    return asyncio.run(cell())
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"), [("2.5", "2.5 s"), (" 2,5 s", "2.5 s"), ("3 seconds", "3.0 s"), (".5", "0.50 s")]
+)
+def test_a_number_is_noted(text: str, noted: str) -> None:
+    assert typed(predict("How long?", "seconds"), text) == f"Noted: {noted}. Run the next cells and see."
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "1e400", "nan", "1 2", "<b>3</b>", "9" * 5000 + "x"])
+def test_nonsense_gets_a_sentence(text: str) -> None:
+    prediction = predict("How long?", "seconds")
+    assert typed(prediction, text).endswith("is not a number. Write digits, such as 2.5.")
+    assert len(prediction.status.text) < 120 and "<b>" not in prediction.status.value
+    assert prediction.predicted is None
+
+
+def test_what_is_emptied_is_forgotten() -> None:
+    prediction = predict("How long?", "seconds")
+    typed(prediction, "3")
+    assert typed(prediction, "") == "" and prediction.predicted is None
+
+
+def test_a_cell_that_is_run_again_keeps_what_was_predicted() -> None:
+    typed(predict("How long?", "seconds"), "3")
+    again = predict("How long?", "seconds")
+    assert inputs(again, ipywidgets.Text)[0].value == "3"
+    assert again.status.text.startswith("Noted: 3.0 s")
+    assert predict("Another question?", "seconds").predicted is None
+
+
+@pytest.mark.parametrize(
+    ("predicted", "measured", "said"),
+    [
+        (None, 1.25, "It took 1.2 s."),
+        ("1.3", 1.25, "You predicted 1.3 s. It took 1.2 s. Close."),
+        ("15", 1.25, "You predicted 15.0 s. It took 1.2 s. You expected 12 times as long."),
+        ("1", 4.0, "You predicted 1.0 s. It took 4.0 s. That is 4 times as long as you expected."),
+        ("1", 1.5, "You predicted 1.0 s. It took 1.5 s. You expected less."),
+        ("0", 1.5, "You predicted 0 s. It took 1.5 s. You expected less."),
+        ("2", 0, "You predicted 2.0 s. It took 0 s. You expected more."),
+    ],
+)
+def test_seconds(predicted: str | None, measured: float, said: str) -> None:
+    prediction = predict("How long?", "seconds")
+    if predicted is not None:
+        typed(prediction, predicted)
+    assert repr(prediction.compare(measured)) == said
+    assert prediction.status.text == said
+    assert said in prediction.compare(measured)._repr_html_()
+
+
+def test_of_a_trace_the_seconds_the_requests_and_the_answers_are_taken() -> None:
+    trace = recorded(lambda: compare_models("What is Go?", MODELS), server_error={"What is Go?": 1})
+    requests = predict("How many requests?", "requests")
+    typed(requests, "3")
+    assert repr(requests.compare(trace)) == f"You predicted 3 requests. {trace.requests} requests were sent. " + (
+        "You expected less." if trace.requests < 6 else "That is 2 times as many as you expected."
+    )
+    assert trace.requests > 3
+    answers = predict("How many answers?", "answers")
+    typed(answers, "3")
+    assert repr(answers.compare(trace)) == "You predicted 3 answers. 3 answers came. Exactly."
+    assert predict("How long?", "seconds").compare(trace).said.startswith("It took ")
+
+
+def test_a_trace_of_nothing_is_no_request_and_no_answer() -> None:
+    with watch() as nothing:
+        pass
+    prediction = predict("How many requests?", "requests")
+    typed(prediction, "1")
+    assert repr(prediction.compare(nothing)) == "You predicted 1 request. 0 requests were sent. You expected more."
+    with pytest.raises(BadInput, match="cannot be compared"):
+        predict("How long?", "seconds").compare(nothing)
+
+
+def test_how_many_times_as_fast() -> None:
+    async def one_by_one() -> None:
+        for question in ("What is Go?", "What is Rust?", "What is Java?"):
+            await ask_ai(question)
+
+    slow = recorded(one_by_one)
+    fast = recorded(lambda: async_multiple_calls(["What is Go?", "What is Rust?", "What is Java?"]))
+    prediction = predict("How many times?", "times")
+    two, one = slow.seconds / fast.seconds, sum(call.seconds or 0 for call in fast.calls) / fast.seconds
+    assert repr(prediction.compare(slow, fast)) == f"It was {two:.1f} times as fast."
+    assert repr(prediction.compare(fast)) == f"It was {one:.1f} times as fast."
+    typed(prediction, "10x")
+    assert repr(prediction.compare(9.5)) == "You predicted 10 times as fast. It was 9.5 times as fast. Close."
+
+
+def test_an_order_is_that_of_the_ends() -> None:
+    trace = recorded(lambda: compare_models("What is Go?", MODELS))
+    ended = [call.model for call in sorted(trace.calls, key=lambda call: call.done or 0)]
+    prediction = predict("In what order?", "order", of=MODELS)
+    places = inputs(prediction, ipywidgets.Dropdown)
+    assert len(places) == 3
+    places[0].value = ended[0]
+    assert prediction.status.text == "2 places to go."
+    places[1].value = ended[0]
+    assert prediction.status.text.startswith(f"{ended[0]} stands there twice.")
+    assert prediction.predicted is None
+    places[1].value, places[2].value = ended[1], ended[2]
+    assert prediction.status.text.startswith(f"Noted: {', then '.join(ended)}.")
+    assert repr(prediction.compare(trace)).endswith("That is what you said.")
+    assert repr(prediction.compare(ended[::-1])).endswith("Not what you said.")
+
+
+def test_a_choice() -> None:
+    prediction = predict("Who wins?", "choice", of=["always the same", "not always"])
+    always, _ = inputs(prediction, ipywidgets.Button)
+    always.click()
+    assert prediction.status.text == "Noted: always the same. Run the next cells and see."
+    assert "workbook-chosen" in always._dom_classes
+    assert repr(prediction.compare("not always")).endswith("What happened: not always. Not what you said.")
+
+
+@pytest.mark.parametrize(
+    ("about", "of", "happened"),
+    [
+        ("seconds", [], "soon"),
+        ("seconds", [], -1),
+        ("seconds", [], None),
+        ("times", [], (1, 2)),
+        ("order", ["a", "b"], ["a"]),
+        ("order", ["a", "b"], ["a", "c"]),
+        ("choice", ["a", "b"], "c"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(about: Any, of: list[str], happened: object) -> None:
+    with pytest.raises(BadInput, match=r"cannot be compared with the prediction\. Give compare\(\)"):
+        predict("?", about, of).compare(happened)
+
+
+def test_bad_settings() -> None:
+    with pytest.raises(BadInput, match="'minutes' cannot be predicted"):
+        predict("How long?", "minutes")  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="no names"):
+        predict("In what order?", "order")
+
+
+def test_it_reads_well_without_a_front_end() -> None:
+    prediction = predict("How many `requests` <b>are sent</b>?", "requests")
+    assert repr(prediction) == "Your prediction: How many `requests` <b>are sent</b>?"
+    shown = inputs(prediction, ipywidgets.HTML)
+    assert "<code>requests</code> &lt;b&gt;" in "".join(each.value for each in shown)
+    assert "a / b" in repr(predict("Which?", "choice", of=["a", "b"]))

@@ -1,0 +1,127 @@
+"""What is said to have been asked for so far, held against what was really sent."""
+
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from helpers import ask_ai, connect, faults, open_exercise, session, stream_model
+from helpers.catalog import cost
+from helpers.errors import CallFailed
+from helpers.mock_api import MockAPI
+
+pytestmark = pytest.mark.usefixtures("connected")
+
+ASK: dict[str, Any] = {"model": "gpt-6.1-sol", "messages": [{"role": "user", "content": "What is Go?"}]}
+
+
+@pytest.fixture(autouse=True)
+def nothing_spent() -> None:
+    session._totals.reset()
+
+
+def test_each_answer_is_counted_however_it_was_asked_for() -> None:
+    used = []
+
+    async def cell() -> None:
+        async with AsyncOpenAI() as client:
+            used.append((await client.chat.completions.create(**ASK)).usage)
+            await stream_model(client, "gpt-6.1-sol", "What is Go?", lambda text: None)
+
+    asyncio.run(cell())
+    with OpenAI() as client:
+        used.append(client.chat.completions.create(**ASK).usage)
+        client.models.list()
+    spent = session.spent()
+    assert spent.answers == 3 and spent.unknown == 0
+    assert spent.tokens == 3 * used[0].total_tokens
+    assert spent.cost == pytest.approx(3 * cost("gpt-6.1-sol", used[0].prompt_tokens, used[0].completion_tokens))
+
+
+def test_a_retry_is_not_counted_and_a_refusal_costs_nothing() -> None:
+    with OpenAI() as client, faults(server_error={"What is Go?": 1}):
+        client.chat.completions.create(**ASK)
+    assert (session.spent().answers, session.spent().unknown) == (1, 0)
+    with OpenAI() as client, pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(**{**ASK, "model": "gpt-99"})
+    assert (session.spent().answers, session.spent().unknown) == (1, 0)
+
+
+def test_what_was_broken_off_has_an_unknown_cost() -> None:
+    with OpenAI() as client:
+        with client.chat.completions.create(stream=True, **ASK) as stream:
+            next(iter(stream))
+        list(client.chat.completions.create(stream=True, **ASK))  # a whole stream that does not tell its usage
+    with faults(dropped="What is Go?"), OpenAI(max_retries=0) as client, pytest.raises(openai.APIConnectionError):
+        client.chat.completions.create(**ASK)
+    assert str(session.spent()) == "1 answer, 0 tokens, 0 USD, and 3 calls whose cost is not known"
+
+
+def test_where_nobody_listens_nothing_is_charged() -> None:
+    with OpenAI(base_url="http://127.0.0.1:9/v1", max_retries=0) as client, pytest.raises(openai.APIConnectionError):
+        client.chat.completions.create(**ASK)
+    assert str(session.spent()) == "0 answers, 0 tokens, 0 USD"
+
+
+def test_an_unknown_price_is_said_to_be_unknown() -> None:
+    with OpenAI() as client:
+        client.chat.completions.create(**{**ASK, "model": "gpt-5-mini"})
+    assert "and 1 call whose cost is not known" in str(session.spent())
+
+
+def test_a_check_is_not_the_learners_bill() -> None:
+    async def answer_all(questions: list[str]) -> list[str]:
+        async with AsyncOpenAI() as client:
+            return [str(await client.chat.completions.create(**ASK)) for _ in questions]
+
+    async def cell() -> None:
+        await ask_ai("What is Go?")
+        before = session.spent()
+        await open_exercise("answer_a_list").check(answer_all)
+        assert session.spent() == before
+
+    asyncio.run(cell())
+
+
+def test_connecting_again_goes_on_and_going_live_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(ask_ai("What is Go?"))
+    connect()
+    assert session.spent().answers == 1
+    monkeypatch.delenv("WORKBOOK_MODE")
+    session._session.own["OPENAI_API_KEY"] = "a-key"
+    connect(live=True)
+    assert session.spent().answers == 0
+
+
+# ---- stream_model ------------------------------------------------------------------------------------------------
+
+
+def test_a_streamed_answer_is_the_whole_one(connected: MockAPI) -> None:
+    texts: list[str] = []
+
+    async def cell() -> Any:
+        async with AsyncOpenAI() as client:
+            return await stream_model(client, "gpt-6-luna", "What is Go?", texts.append)
+
+    answer = asyncio.run(cell())
+    assert answer.success and answer.answer == texts[-1] == connected.served[-1].answer
+    assert answer.tokens == answer.prompt_tokens + answer.completion_tokens and answer.cost > 0
+    assert all(after.startswith(before) for before, after in pairwise(texts))
+
+
+@pytest.mark.parametrize(
+    ("failing", "cause"),
+    [({"dropped": "What is Go?"}, openai.APIConnectionError), ({"no_quota": True}, openai.RateLimitError)],
+)
+def test_a_stream_that_fails_says_why(failing: dict[str, Any], cause: type[Exception]) -> None:
+    async def cell() -> None:
+        async with AsyncOpenAI(max_retries=0) as client:
+            await stream_model(client, "gpt-6-luna", "What is Go?", lambda text: None)
+
+    with faults(**failing), pytest.raises(CallFailed) as caught:
+        asyncio.run(cell())
+    assert isinstance(caught.value.__cause__, cause)
+    assert caught.value.attempts == 1 and caught.value.time > 0
