@@ -20,8 +20,11 @@ from .session import connect, faults, shared_client
 from .trace import Trace, timelines, watch
 
 if TYPE_CHECKING:
-    from .practice import open_bug, open_exercise, progress
-    from .widgets import question_box
+    from .practice import open_bug, open_exercise, progress, welcome
+    from .practice.quizzes import quiz
+    from .widgets import concurrency_lab, predict, question_box
+    from .widgets.batch_box import batch_box
+    from .widgets.heartbeat import heartbeat
 
 __all__ = [
     "COMPARE_MODELS",
@@ -34,29 +37,41 @@ __all__ = [
     "ask_ai",
     "ask_model",
     "async_multiple_calls",
+    "batch_box",
     "compare_models",
+    "concurrency_lab",
     "connect",
     "faults",
+    "heartbeat",
     "open_bug",
     "open_exercise",
+    "predict",
     "process_questions_batch",
     "progress",
     "question_box",
+    "quiz",
     "safe_api_call",
     "shared_client",
     "stream_model",
     "sync_multiple_calls",
     "timelines",
     "watch",
+    "welcome",
 ]
 
 
 # loaded when one is asked for: a lesson, or your own program, need not wait for them
 _LATER = {
+    "batch_box": "widgets",
+    "concurrency_lab": "widgets",
+    "heartbeat": "widgets",
     "open_bug": "practice",
     "open_exercise": "practice",
+    "predict": "widgets",
     "progress": "practice",
     "question_box": "widgets",
+    "quiz": "practice.quizzes",
+    "welcome": "practice",
 }
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from openai import AsyncOpenAI
@@ -20,12 +20,15 @@ async def process_questions_batch(
     model: str = DEFAULT_MODEL,
     max_concurrency: int = 10,
     client: AsyncOpenAI | None = None,
+    on_progress: Callable[[Answer], None] | None = None,
 ) -> list[Answer]:
     """Asks all questions, `max_concurrency` of them at a time: an `Answer` for each, in the order given.
 
     A failure is an `Answer` too (`success` is False) and does not touch the others. `queued` says how many seconds a
     question waited for a free slot, `time` how long the service took. What may pass (429, 500, a broken connection) is
     tried again, as often as the client's `max_retries` says; no slot is held while waiting for that.
+    `on_progress` is called with each Answer as soon as it is final, so in the order in which they come in; it must be
+    quick, as no call gets on meanwhile, and raise nothing.
     Raises BadInput where there is nothing to ask.
 
     >>> answers = await process_questions_batch(["What is Python?", "What is Go?"], max_concurrency=2)
@@ -58,6 +61,9 @@ async def process_questions_batch(
                 if pause is None or attempt == attempts:
                     break
                 await asyncio.sleep(pause)
-        return replace(answer, queued=queued, time=served, attempts=attempt if answer.attempts else 0)
+        answer = replace(answer, queued=queued, time=served, attempts=attempt if answer.attempts else 0)
+        if on_progress is not None:
+            on_progress(answer)
+        return answer
 
     return await asyncio.gather(*(ask(question) for question in questions))

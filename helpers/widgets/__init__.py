@@ -1,5 +1,9 @@
 """Boxes to use in a notebook: ask, watch and compare, in JupyterLab."""
 
 from .ask import question_box
+from .batch_box import batch_box
+from .heartbeat import heartbeat
+from .lab import concurrency_lab
+from .prediction import predict
 
-__all__ = ["question_box"]
+__all__ = ["batch_box", "concurrency_lab", "heartbeat", "predict", "question_box"]

@@ -108,9 +108,7 @@ class QuestionBox(Box):
         if cut:
             partly = sum(bool(card.text) for card in cut)
             kept = f"; of {partly} the text so far is kept" if partly else ""
-            said = (
-                f"Stopped: {_count(len(cut), 'call')} cut off{kept}. The service may charge for that. {said}"
-            )
+            said = f"Stopped: {_count(len(cut), 'call')} cut off{kept}. The service may charge for that. {said}"
         return said.strip()
 
     async def _draw(self, trace: Trace) -> None:

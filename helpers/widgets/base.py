@@ -12,9 +12,12 @@ from typing import Any
 import ipywidgets
 from IPython.core.getipython import get_ipython
 
+from ..catalog import MODELS
 from ..errors import WorkbookError
+from ..session import mode, spent
 
 FRAME = 0.1  # seconds between two pictures of something that moves
+OFFERED = tuple(name for name, model in MODELS.items() if model.input is not None)
 STYLE = (resources.files(__package__) / "style.css").read_text("utf-8")
 
 # the box for which the current task works: its calls are told from those of other boxes and cells by it
@@ -42,7 +45,8 @@ class Box:
 
     def show(self, *content: ipywidgets.Widget, name: str, label: str) -> None:
         """What the box consists of, from top to bottom; `name` is for style sheets and tests, `label` for readers."""
-        self.widget = ipywidgets.VBox([ipywidgets.HTML(f"<style>{STYLE}</style>"), heading(label), *content])
+        above = [heading(label)] if label else []
+        self.widget = ipywidgets.VBox([ipywidgets.HTML(f"<style>{STYLE}</style>"), *above, *content])
         self.widget.add_class("workbook-box")
         self.widget.add_class(f"workbook-{name}")
 
@@ -127,6 +131,12 @@ class Line(ipywidgets.HTML):
         """Shows `text` as it is: nothing in it is rendered or run. `more` is HTML."""
         self.text = text
         self.value = f'<div class="workbook-line"{self._role}>{html.escape(text)}</div>{more}'
+
+
+def so_far() -> str:
+    """What the notebook has used, as a line at the foot of a box."""
+    practice = " (practice mode: nothing is charged)" if mode() == "practice" else ""
+    return f"This notebook so far: {spent()}{practice}."
 
 
 def heading(text: str) -> ipywidgets.HTML:

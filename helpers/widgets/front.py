@@ -1,8 +1,8 @@
 """The two controls that ipywidgets does not have: a text field that Ctrl+Enter sends, and a table to sort."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import anywidget
 import traitlets
@@ -30,3 +30,59 @@ class TextField(anywidget.AnyWidget):
                 sent()
 
         self.on_msg(receive)
+
+
+class Column(NamedTuple):
+    """Of a table; without `digits` after the point, a column of texts."""
+
+    label: str
+    digits: int | None = None
+
+
+class Table(anywidget.AnyWidget):
+    """A table that its header's buttons sort, with a button that downloads it as a file.
+
+    Texts are shown as they are: nothing in them is rendered or run. The first column is a number that tells the rows
+    apart. `file` gives the file's content when somebody asks for it.
+    """
+
+    _esm = _javascript("table.js")
+    columns: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    label = traitlets.Unicode("").tag(sync=True)
+    download = traitlets.Unicode("").tag(sync=True)
+    there = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self, columns: Sequence[Column], file: Callable[[], bytes], *, name: str, label: str, download: str
+    ) -> None:
+        self.rows: list[Sequence[str | float | None]] = []
+        self._edition = 0
+        super().__init__(
+            columns=[
+                {"label": each.label, "kind": "text" if each.digits is None else "number", "digits": each.digits}
+                for each in columns
+            ],
+            label=label,
+            download=download,
+            there={"edition": 0, "count": 0},
+        )
+
+        def receive(_widget: Any, content: Any, _buffers: Any) -> None:
+            if not isinstance(content, dict):
+                return
+            if "file" in content:
+                self.send({"file": name}, [file()])
+            elif content.get("edition") == self._edition:
+                start = content.get("rows", 0)
+                self.send({"rows": self.rows[start:], "from": start, "edition": self._edition})
+
+        self.on_msg(receive)
+
+    def clear(self) -> None:
+        self.rows = []
+        self._edition += 1
+        self.announce()
+
+    def announce(self) -> None:
+        """Lets the page know how many rows there are; it comes for them when it has drawn the last ones."""
+        self.there = {"edition": self._edition, "count": len(self.rows)}

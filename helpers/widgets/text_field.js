@@ -33,13 +33,15 @@ function render({ model, el }) {
   });
   area.addEventListener("blur", keep);
   area.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
+    if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
     event.stopPropagation();
-    if (event.shiftKey) {
-      // JupyterLab takes this key away from text fields; here it is a new line
-      area.setRangeText("\n", area.selectionStart, area.selectionEnd, "end");
-      area.dispatchEvent(new Event("input"));
+    if (!event.ctrlKey && !event.metaKey) {
+      // JupyterLab takes new lines away from text fields in cells; one from a command stays, and can be undone
+      if (!document.execCommand("insertText", false, "\n")) {
+        area.setRangeText("\n", area.selectionStart, area.selectionEnd, "end");
+        area.dispatchEvent(new Event("input"));
+      }
       return;
     }
     clearTimeout(waiting);

@@ -1,0 +1,177 @@
+"""What the concurrency lab has measured, as a picture (SVG): three panels over one axis; lengths are in pixels."""
+
+import html
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+WIDTH, LEFT, RIGHT = 760, 64, 728  # the card, and where 0 and the most calls in flight are
+DARK, GREY = "#1f2933", "#52606d"
+BLUE, ORANGE, FADED = "#0072b2", "#b84a00", "#7b8794"  # as in the timeline
+
+
+class Point(Protocol):
+    @property
+    def limit(self) -> int: ...
+    @property
+    def answers_per_second(self) -> float: ...
+    @property
+    def refused_share(self) -> float: ...
+    @property
+    def p95(self) -> float | None: ...
+
+
+class _Panel(NamedTuple):
+    title: str
+    value: Callable[[Point], float | None]
+    written: Callable[[float], str]
+    colour: str
+    height: float
+    most: float  # the value at its top
+
+
+def svg(
+    points: Sequence[Point],
+    *,
+    newest: Point | None,
+    running: Point | None,
+    rate: float | None,
+    latency: float,
+    setting: str,
+    most: int,
+    earlier: Sequence[Point] = (),
+    earlier_setting: str = "",
+) -> str:
+    """`points` and `earlier` are in the order of their limits; `most` is the highest limit that there can be."""
+    seen = [*points, *earlier, *([running] if running else [])]
+    panels = (
+        _Panel(
+            "Answers a second",
+            lambda point: point.answers_per_second,
+            lambda value: f"{value:.1f}",
+            BLUE,
+            120,
+            max([1.3 * rate if rate else most / latency] + [1.1 * point.answers_per_second for point in seen]),
+        ),
+        _Panel(
+            "Share of the requests refused with 429",
+            lambda point: 100 * point.refused_share,
+            lambda value: f"{value:.0f} %",
+            ORANGE,
+            70,
+            100,
+        ),
+        _Panel(
+            "Seconds within which 95 % of the questions had their answer",
+            lambda point: point.p95,
+            lambda value: f"{value:.2f} s",
+            BLUE,
+            90,
+            max([2 * latency] + [1.1 * (point.p95 or 0) for point in seen]),
+        ),
+    )
+    body, y = _text(20, 30, setting[0].upper() + setting[1:], f' font-size="16" font-weight="600" fill="{DARK}"'), 56.0
+    for panel in panels:
+        base = y + 10 + panel.height
+        body += _text(20, y, panel.title, f' font-size="13" fill="{DARK}"') + _grid(panel, base, most)
+        if rate and panel is panels[0]:
+            at = base - panel.height * rate / panel.most
+            body += f'<path d="M{LEFT} {_n(at)}H{RIGHT}" stroke="{GREY}" stroke-dasharray="6 4"/>'
+            body += _text(RIGHT, at - 8, f"rate limit: {rate:g} a second", ' text-anchor="end"')
+        body += _series(panel, base, most, earlier, None, None, faded=True)
+        body += _series(panel, base, most, points, newest, running, faded=False)
+        y = base + 24
+    ticks = "".join(_text(_x(limit, most), y - 6, f"{limit}") for limit in range(0, most + 1, 10))
+    body += f'<g text-anchor="middle">{ticks}{_text((LEFT + RIGHT) / 2, y + 12, "calls in flight")}</g>'
+    y += 12
+    key = _key(points, running, earlier, earlier_setting, y + 22)
+    height = round(y + (36 if key else 14))
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img"'
+    font = f'font-family="Helvetica Neue,Helvetica,Arial,sans-serif" font-size="12" fill="{GREY}"'
+    edge = f'x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="8"'
+    card = f'<title>{html.escape(_said(setting, points))}</title><rect {edge} fill="#fff" stroke="#d9dee4"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>{card}{body}{key}</svg>'
+
+
+def _said(setting: str, points: Sequence[Point]) -> str:
+    """The picture in words."""
+    found = " ".join(map(str, points)) or "Nothing measured yet."
+    return f"Throughput, share of 429s and 95th percentile by calls in flight; {setting}. {found}"
+
+
+def _grid(panel: _Panel, base: float, most: int) -> str:
+    power = 10.0 ** math.floor(math.log10(panel.most / 2))
+    step = next(each * power for each in (1, 2, 5, 10) if panel.most / (each * power) <= 4)
+    ticks = [n * step for n in range(int(panel.most / step + 1e-9) + 1)]
+    heights = [(base - panel.height * tick / panel.most, f"{tick:g}") for tick in ticks]
+    lines = "".join(f"M{LEFT} {_n(y)}H{RIGHT}" for y, _ in heights[1:])
+    lines += "".join(f"M{_n(_x(limit, most))} {_n(base)}v-{_n(panel.height)}" for limit in range(0, most + 1, 10))
+    labels = "".join(_text(LEFT - 8, y + 4, label) for y, label in heights)
+    axis = f'<path d="M{LEFT} {_n(base)}H{RIGHT}" stroke="#9aa5b1"/>'
+    return f'<path d="{lines}" stroke="#e9edf1"/>{axis}<g text-anchor="end">{labels}</g>'
+
+
+def _series(
+    panel: _Panel,
+    base: float,
+    most: int,
+    points: Sequence[Point],
+    newest: Point | None,
+    running: Point | None,
+    *,
+    faded: bool,
+) -> str:
+    def place(point: Point) -> tuple[float, float] | None:
+        value = panel.value(point)
+        return None if value is None else (_x(point.limit, most), base - panel.height * value / panel.most)
+
+    colour = FADED if faded else panel.colour
+    places = [at for point in points if (at := place(point))]
+    line = "L".join(f"{_n(x)} {_n(y)}" for x, y in places)
+    drawn = f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="{1 if faded else 1.7}"/>' if line else ""
+    for x, y in places:
+        if faded:
+            drawn += f'<rect x="{_n(x - 3)}" y="{_n(y - 3)}" width="6" height="6" fill="{colour}" stroke="#fff"/>'
+        else:
+            drawn += f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" fill="{colour}" stroke="#fff"/>'
+    if running and (at := place(running)):
+        drawn += f'<circle cx="{_n(at[0])}" cy="{_n(at[1])}" r="5" fill="#fff" stroke="{colour}" stroke-width="2"/>'
+    said = running or newest
+    if said and (at := place(said)) and (value := panel.value(said)) is not None:
+        x, y = at
+        above = base - y < panel.height / 2
+        style = f'font-size="13" font-weight="600" fill="{colour}" stroke="#fff" stroke-width="4" paint-order="stroke"'
+        right = said.limit <= 0.8 * most
+        anchor = "" if right else ' text-anchor="end"'
+        drawn += _text(x + (9 if right else -9), y + (-7 if above else 17), panel.written(value), f" {style}{anchor}")
+    return drawn
+
+
+def _key(points: Sequence[Point], running: Point | None, earlier: Sequence[Point], setting: str, y: float) -> str:
+    """What the marks mean, where more than one kind of them is there."""
+    if not running and not earlier:
+        return ""
+    x, drawn = 20.0, ""
+    if points:
+        drawn += f'<circle cx="{x + 5}" cy="{y - 4}" r="4.5" fill="{BLUE}"/>' + _text(x + 16, y, "measured")
+        x += 90
+    if running:
+        drawn += f'<circle cx="{x + 5}" cy="{y - 4}" r="5" fill="#fff" stroke="{BLUE}" stroke-width="2"/>'
+        drawn += _text(x + 16, y, "being measured")
+        x += 125
+    if earlier:
+        drawn += f'<rect x="{x + 2}" y="{y - 7}" width="6" height="6" fill="{FADED}"/>'
+        drawn += _text(x + 16, y, f"the setting before: {setting}")
+    return drawn
+
+
+def _x(limit: float, most: int) -> float:
+    return LEFT + (RIGHT - LEFT) * limit / most
+
+
+def _n(value: float) -> str:
+    return f"{round(value, 1):g}"
+
+
+def _text(x: float, y: float, line: str, more: str = "") -> str:
+    return f'<text x="{_n(x)}" y="{_n(y)}"{more}>{html.escape(line)}</text>'

@@ -1,0 +1,400 @@
+"""The batch box without a browser: what a reader sees, what is in the file, and what the mock API was asked."""
+
+import asyncio
+import csv
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from helpers import Answer, BadInput, batch_box, faults, process_questions_batch
+from helpers.mock_api import MockAPI
+from helpers.widgets import csv_file
+from helpers.widgets.batch_box import BatchBox
+
+practice = pytest.mark.usefixtures("connected")
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+FORMULA = '=HYPERLINK("http://example.org")'
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Waits for something to happen; pytest's own patience is the limit."""
+    while not true():
+        await asyncio.sleep(0.002)
+
+
+async def run(box: BatchBox) -> None:
+    before = box._work
+    box._go.click()
+    await until(lambda: box._work is not before and not box.busy and not box._go.disabled)
+
+
+async def choose(box: BatchBox, content: bytes, name: str = "questions.csv") -> str:
+    """Chooses a file; gives what the box says of it."""
+    before = box._source.text
+    box._upload.value = (
+        {"name": name, "type": "text/csv", "size": len(content), "content": memoryview(content), "last_modified": NOON},
+    )
+    await until(lambda: box._source.text != before)
+    for _ in range(3):  # what the choice has set off, such as that of the column
+        await asyncio.sleep(0)
+    return box._source.text
+
+
+def asked(api: MockAPI) -> list[str]:
+    return sorted(each.question for each in api.served)
+
+
+def downloaded(box: BatchBox) -> list[dict[str, str]]:
+    content = box._table_file()
+    assert content.startswith(b"\xef\xbb\xbf"), "Excel needs it"
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+# ---- a run -------------------------------------------------------------------------------------------------------
+
+
+def test_pasted_questions_are_asked_and_shown(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box(model="gpt-6.1-sol", max_concurrency=2)
+        assert box._model.value == "gpt-6.1-sol" and box._limit.value == 2
+        box._field.value = "What is Python?\n\n   \n  What is Go?  \r\nWhat is Python?\n"
+        await run(box)
+        assert asked(connected) == ["What is Go?", "What is Python?", "What is Python?"]
+        assert {each.model for each in connected.served} == {"gpt-6.1-sol"}
+        assert box.status.text == "3 of 3 answered."
+        assert box._progress.text.startswith("3 of 3 · ") and "in all" in box._progress.text
+        assert "left" not in box._progress.text and "failed" not in box._progress.text
+        assert "This notebook so far: 3 answers" in box._totals.text and "nothing is charged" in box._totals.text
+        assert "3 questions, gpt-6.1-sol" in box._picture.value
+        assert sorted(row[:2] for row in box._table.rows) == [
+            [1, "What is Python?"],
+            [2, "What is Go?"],
+            [3, "What is Python?"],
+        ]
+        assert [answer.question for answer in box.answers] == ["What is Python?", "What is Go?", "What is Python?"]
+        assert "Go" in (box.answers[1].answer or "")
+        assert box._bar.value == box._bar.max == 3
+        assert repr(box).startswith("Batch box: 3 of 3 answered.\n1. What is Python?: ")
+
+    asyncio.run(learner())
+
+
+@practice
+def test_before_the_run_it_says_what_it_is() -> None:
+    assert "paste questions" in repr(batch_box())
+
+
+@practice
+def test_the_limit_is_kept() -> None:
+    async def learner() -> None:
+        box = batch_box([f"What is {n}?" for n in range(12)], max_concurrency=3)
+        await run(box)
+        assert box._run is not None and box._run.trace.max_in_flight == 3
+        assert [row[4] > 0 for row in sorted(box._table.rows)][-1], "the last one was queued"
+
+    asyncio.run(learner())
+
+
+@practice
+def test_a_failure_is_a_row_beside_the_answers() -> None:
+    async def learner() -> None:
+        box = batch_box(["What is Python?", "What is Go?", "What is a list?"])
+        with faults(refused="What is Go?"):
+            await run(box)
+        assert box.status.text == "2 of 3 answered, 1 failed: 1 BadRequestError."
+        assert box._progress.text.endswith(" · 1 failed")
+        assert [bool(row[8]) for row in sorted(box._table.rows)] == [False, True, False]
+        failed = sorted(box._table.rows)[1]
+        assert failed[2] is None and str(failed[8]).startswith("BadRequestError: ")
+        answered, refused, _ = downloaded(box)
+        assert (answered["success"], answered["error_type"], answered["answer"] != "") == ("True", "", True)
+        assert (refused["success"], refused["error_type"], refused["answer"]) == ("False", "BadRequestError", "")
+        assert "2. What is Go?: ✗ " in repr(box)
+
+    asyncio.run(learner())
+
+
+@practice
+def test_kinds_of_failure_are_counted() -> None:
+    async def learner() -> None:
+        box = batch_box(["one", "two", "three", "four"])
+        with faults(refused=["one", "two"], rate_limited=["three"], retry_after=0):
+            await run(box)
+        assert box.status.text == "1 of 4 answered, 3 failed: 2 BadRequestError, 1 RateLimitError."
+
+    asyncio.run(learner())
+
+
+@practice
+def test_markup_in_questions_stays_text() -> None:
+    async def learner() -> None:
+        box = batch_box(["<b>bold</b><script>alert(1)</script>"])
+        await choose(box, b"question\n<img src=x onerror=alert(1)>\n", "<i>.csv")
+        assert "<i>" in box._source.text and "<i>" not in box._source.value and "<img" not in box._source.value
+        box._pasted.click()
+        await until(lambda: box._file is None)
+        await run(box)
+        assert box._table.rows[0][1] == "<b>bold</b><script>alert(1)</script>"  # the page shows it by textContent
+        assert "<script" not in box.status.value + box._progress.value + box._picture.value
+
+    asyncio.run(learner())
+
+
+def test_run_pressed_twice_is_one_run(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box(["What is Python?"])
+        box._go.click()
+        box._go.click()
+        await until(lambda: box._go.disabled)
+        box._go.click()
+        await until(lambda: not box._go.disabled)
+        assert asked(connected) == ["What is Python?"]
+        await run(box)  # afterwards, it can be run again
+        assert asked(connected) == ["What is Python?"] * 2 and len(box._table.rows) == 1
+
+    asyncio.run(learner())
+
+
+def test_stop_keeps_what_is_done(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box(["quick", "hangs", "hangs too", "not sent"], max_concurrency=2)
+        with faults(hanging=["hangs", "hangs too"]):
+            box._go.click()
+            await until(lambda: len(connected.served) == 3)
+            box._stop.click()
+            await until(lambda: not box._go.disabled)
+        assert asked(connected) == ["hangs", "hangs too", "quick"]
+        said = "Stopped: 1 of 4 are done and kept; 2 calls were cut off (the service may charge for them)."
+        assert box.status.text == said
+        assert [row[:2] for row in box._table.rows] == [[1, "quick"]]
+        assert [each["question"] for each in downloaded(box)] == ["quick"]
+        assert said in repr(box)
+        assert box._stop.disabled and not box.busy
+
+    asyncio.run(learner())
+
+
+def test_stop_before_anything_was_sent(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box(["What is Python?"])
+        box._go.click()
+        box._stop.click()
+        await until(lambda: box._work is not None and box._work.done() and not box._go.disabled)
+        assert box.status.text == "Stopped before anything was sent."
+        assert asked(connected) == []
+
+    asyncio.run(learner())
+
+
+@practice
+def test_close_leaves_no_task() -> None:
+    async def learner() -> None:
+        before = asyncio.all_tasks()
+        box = batch_box(["hangs"])
+        with faults(hanging="hangs"):
+            box._go.click()
+            await until(lambda: box._run is not None and box._run.trace.calls)
+            box.close()
+            await until(lambda: asyncio.all_tasks() == before)
+        assert box.widget is None
+
+    asyncio.run(learner())
+
+
+@pytest.mark.usefixtures("fresh_session")
+def test_who_is_not_connected_is_told() -> None:
+    async def learner() -> None:
+        box = batch_box(["What is Python?"])
+        await run(box)
+        assert box.status.text == "This notebook is not connected yet. Run the cell with connect() first."
+
+    asyncio.run(learner())
+
+
+def test_what_cannot_be_run_is_said(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box()
+        box._go.click()
+        await until(lambda: box.status.text)
+        assert box.status.text == "There are no questions. Write one a line into the field, or choose a CSV file."
+        box._field.value = "What is Python?"
+        for limit in (0, 51, -3):
+            box._limit.value = limit
+            box._go.click()
+            await until(lambda limit=limit: f"{limit}." in box.status.text)  # type: ignore[misc]
+            assert box.status.text == (f"The limit in flight is {limit}. Give a whole number from 1 to 50, such as 10.")
+        assert asked(connected) == [] and not box.busy
+
+    asyncio.run(learner())
+
+
+@practice
+def test_bad_arguments() -> None:
+    with pytest.raises(BadInput, match="brackets"):
+        batch_box("What is Python?")
+    with pytest.raises(BadInput, match="from 1 to 50"):
+        batch_box(max_concurrency=0)
+    with pytest.raises(BadInput, match="name of a model"):
+        batch_box(model="")
+    assert batch_box(model="my-own")._model.value == "my-own"
+    assert batch_box(["two\nlines"])._field.value == "two lines"
+
+
+# ---- files -------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_used_until_the_text_is_wanted_again(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box(["pasted"])
+        said = await choose(box, b"\xef\xbb\xbfid;Question\r\n1;What is Go?\r\n2;\r\n3;What is K\xc3\xbcrze?\r\n")
+        assert said == "2 questions from questions.csv (column Question); 1 empty cell skipped. The first: What is Go?"
+        await run(box)
+        assert asked(connected) == ["What is Go?", "What is Kürze?"]
+        assert box._field.value == "pasted"
+        box._pasted.click()
+        await until(lambda: box._source.text == "")
+        await run(box)
+        assert asked(connected)[-1] == "pasted"
+
+    asyncio.run(learner())
+
+
+def test_the_column_is_chosen_where_it_is_not_clear(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box()
+        said = await choose(box, b'id,text\n1,"What, then, is Go?"\n')
+        assert said == "questions.csv has several columns. Choose the one that holds the questions."
+        box._go.click()
+        await until(lambda: box.status.text)
+        assert box.status.text == said
+        assert [label for label, _ in box._column.options] == ["…", "id", "text"]
+        box._column.value = 1
+        await until(lambda: "The first" in box._source.text)
+        assert box._source.text == "1 question from questions.csv (column text). The first: What, then, is Go?"
+        await run(box)
+        assert asked(connected) == ["What, then, is Go?"]
+
+    asyncio.run(learner())
+
+
+@pytest.mark.parametrize(
+    ("content", "happened", "to_do"),
+    [
+        (b"", "is empty", "Choose a file"),
+        (b"\xef\xbb\xbf \r\n", "is empty", "Choose a file"),
+        (b"question\n", "has no rows", "Choose a file"),
+        (b"PK\x03\x04\x14\0\x06\0", "such as an Excel workbook", "Save it as"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "holds something else than text", "Save your questions"),
+        (b'question\n"What is Go?\nWhat is Python?\n', "quotes in line 3 or before do not match", "Mend them"),
+        (b"id,question\n1,What is a, or b?\n", "its line 2 has 3 cells, its first 2", "double quotes"),
+        (b'question\n""\n', "is empty", "Choose another"),
+    ],
+)
+@practice
+def test_bad_files(content: bytes, happened: str, to_do: str) -> None:
+    async def learner() -> None:
+        box = batch_box(["pasted"])
+        said = await choose(box, content, "bad.csv")
+        assert happened in said and to_do in said and "bad.csv" in said
+        assert box._field.value == "pasted"
+
+    asyncio.run(learner())
+
+
+def test_a_bad_file_leaves_the_good_one_in_use(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box()
+        await choose(box, b"question\nWhat is Go?\n", "good.csv")
+        assert (await choose(box, b"", "bad.csv")).endswith("Until then good.csv stays in use.")
+        await run(box)
+        assert asked(connected) == ["What is Go?"]
+
+    asyncio.run(learner())
+
+
+@pytest.mark.parametrize(
+    ("content", "questions"),
+    [
+        ("question\nWarum ist das so schön?\n".encode("cp1252"), ["Warum ist das so schön?"]),
+        (b"Question;\nWhat is Go?;\n", ["What is Go?"]),
+        (b"text\nWhat is a, b or c?\n\nWhat is d?\n", ["What is a, b or c?", "What is d?"]),
+        (b"What is Go?\nWhat is Python?\n", ["What is Go?", "What is Python?"]),  # no name above
+        (b'question\n"two\nlines, ""quoted"""\nNA\n', ['two\nlines, "quoted"', "NA"]),
+    ],
+)
+def test_good_files(content: bytes, questions: list[str]) -> None:
+    file = csv_file.read("questions.csv", content)
+    assert file.of_questions == 0
+    assert file.column(0) == questions
+
+
+def test_half_a_character_is_not_sent(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box()
+        box._field.value = "What is Go?\nhalf \ud83d"
+        box._go.click()
+        await until(lambda: box.status.text)
+        assert box.status.text.startswith("Question 2: The question holds half a character")
+        assert asked(connected) == []
+
+    asyncio.run(learner())
+
+
+def test_nothing_in_the_download_becomes_a_formula() -> None:
+    signs = [FORMULA, "+1", "-1", "@SUM(1)", "\t=1", "\r=1"]
+    answers = [Answer(question=sign, model="gpt-6-luna", answer="fine = fine", time=1.5, attempts=1) for sign in signs]
+    rows = list(csv.reader(io.StringIO(csv_file.write(answers).decode("utf-8-sig"), newline="")))
+    assert rows[0] == list(Answer.__dataclass_fields__)
+    assert [row[0] for row in rows[1:]] == [f"'{sign}" for sign in signs]
+    assert rows[1][1:3] == ["gpt-6-luna", "fine = fine"]
+    assert rows[1][3:7] == ["", "", "", "1.5"]
+
+
+# ---- the table's side of its talk with the page ------------------------------------------------------------------
+
+
+def test_the_page_fetches_rows_and_file(monkeypatch: pytest.MonkeyPatch, connected: MockAPI) -> None:
+    async def learner() -> None:
+        box, sent = batch_box(["What is Python?", "What is Go?"]), []
+        monkeypatch.setattr(box._table, "send", lambda content, buffers=None: sent.append((content, buffers)))
+        await run(box)
+        there = box._table.there
+        assert there["count"] == 2
+        box._table._handle_custom_msg({"rows": 1, "edition": there["edition"]}, [])
+        box._table._handle_custom_msg({"rows": 0, "edition": there["edition"] - 1}, [])  # of an earlier run
+        box._table._handle_custom_msg({"file": True}, [])
+        (rows, _), (file, (content,)) = sent
+        assert rows == {"rows": box._table.rows[1:], "from": 1, "edition": there["edition"]}
+        assert file == {"file": "answers.csv"} and content == box._table_file()
+
+    asyncio.run(learner())
+
+
+@practice
+def test_a_long_text_is_cut_in_the_table_only() -> None:
+    async def learner() -> None:
+        box = batch_box(["long " * 2_000])
+        await run(box)
+        assert len(str(box._table.rows[0][1])) < 5_000 and "the CSV has all of it" in str(box._table.rows[0][1])
+        assert downloaded(box)[0]["question"] == ("long " * 2_000).strip()
+
+    asyncio.run(learner())
+
+
+# ---- process_questions_batch(on_progress=…) ----------------------------------------------------------------------
+
+
+@practice
+def test_progress_is_told_as_answers_come_in() -> None:
+    async def learner() -> None:
+        told: list[Answer] = []
+        with faults(server_error={"late": 1}):
+            answers = await process_questions_batch(["late", "soon"], on_progress=told.append)
+        assert [answer.question for answer in answers] == ["late", "soon"]
+        assert [answer.question for answer in told] == ["soon", "late"]
+        assert told[1] is answers[0] and told[1].attempts == 2
+
+    asyncio.run(learner())
