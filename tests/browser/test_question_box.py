@@ -158,6 +158,22 @@ def test_two_boxes_and_a_cell_that_is_run_again(lab: Lab) -> None:
     assert notebook.console == []
 
 
+def test_the_square_stops_a_cell_and_leaves_a_box_alone(lab: Lab) -> None:
+    notebook, box = opened(
+        lab,
+        "trouble = faults(hanging=['What is Go?', 'What is Rust?'])\ntrouble.__enter__()",
+        "question_box('What is Go?', models=['gpt-6-luna'])",
+    )
+    box.get_by_role("button", name="Ask").click()
+    expect(box).to_contain_text("still running")
+    notebook.interrupt()
+    expect(status(box)).to_have_text("Asking 1 model …")
+    box.get_by_role("button", name="Stop").click()
+    expect(status(box)).to_contain_text("Stopped: 1 call cut off")
+    notebook.run(1)
+    assert notebook.errors() == [] and notebook.console == []
+
+
 def test_a_watch_in_a_cell_and_a_box_at_the_same_time(lab: Lab) -> None:
     """The box draws only its own calls."""
     notebook, box = opened(

@@ -198,14 +198,23 @@ def test_an_interrupt_stops_a_call_and_leaves_practice_mode_working(tmp_path: Pa
 
 
 def test_leaving_the_kernel_leaves_nothing_behind(tmp_path: Path) -> None:
-    """An orderly end, with a client that nobody closed: no process, no port, no word of complaint."""
+    """An orderly end, with a client that nobody closed, and boxes at work: no process, no port, no complaint."""
     ask = Cell("from helpers import ask_ai, connect, session; connect(); await ask_ai('What is Go?')")
+    boxes = Cell(
+        "import asyncio; from helpers import batch_box, concurrency_lab, faults, heartbeat, question_box\n"
+        "trouble = faults(hanging=1); trouble.__enter__()\n"
+        "box, batch = question_box('What is Go?'), batch_box(['What is Go?'])\n"
+        "lab, pulse = concurrency_lab(), heartbeat()\n"
+        "pulse.start(); box._ask.click(); batch._go.click(); lab._start.click(); await asyncio.sleep(0.3)\n"
+        "print(box.busy, batch.busy, lab.busy, pulse.beating)"
+    )
     address = Cell("import os; print(os.getpid(), session._session.url)")
     with (tmp_path / "stderr").open("w+") as stderr:
         with kernel(tmp_path, stderr=stderr, ends_itself=True) as client:
-            run_all(client, [ask, address])
+            run_all(client, [ask, boxes, address])
         stderr.seek(0)
         complaints = [line for line in stderr if "WARNING" not in line]
+    assert boxes.text == "True True True True\n"
     assert complaints == []
     pid, url = address.text.split()
     with pytest.raises(OSError):

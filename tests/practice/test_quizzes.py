@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from helpers import connect, open_bug, quiz, welcome
+from helpers import open_bug, quiz, welcome
 from helpers.errors import BadInput, WorkbookError
 from helpers.practice import logbook
 from helpers.practice.lessons import Lesson, lessons, read
@@ -161,9 +161,8 @@ def test_a_patient_is_diagnosed_by_a_press() -> None:
 # ---- the welcome panel -------------------------------------------------------------------------------------------
 
 
-def test_the_map_shows_each_lesson_and_task_with_its_minutes_and_a_link(capsys: pytest.CaptureFixture[str]) -> None:
-    connect()
-    capsys.readouterr()
+def test_the_map_shows_each_lesson_and_task_with_its_minutes_and_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.session._session.mode", "practice")
     panel = welcome()
     page = panel._repr_html_()
     for lesson in LESSONS:
