@@ -14,11 +14,13 @@ class Quiz(ChoiceBox):
 
     def __init__(self, lesson: Lesson) -> None:
         self._lesson = lesson
-        self._right: set[int] = set()
+        self._right: set[QuizQuestion] = set()
         super().__init__(
             [
-                Question(each.question, [choice.text for choice in each.choices], partial(self._judge, number))
-                for number, each in enumerate(lesson.quiz)
+                Question(
+                    f"{number}. {each.question}", [choice.text for choice in each.choices], partial(self._judge, each)
+                )
+                for number, each in enumerate(lesson.quiz, 1)
             ],
             heading="Check yourself",
             name="quiz",
@@ -27,11 +29,10 @@ class Quiz(ChoiceBox):
         )
         self.status.say(f"{counted(len(lesson.quiz), 'question')}. Press an answer.")
 
-    def _judge(self, number: int, letter: str) -> tuple[bool, str]:
-        question = self._lesson.quiz[number]
+    def _judge(self, question: QuizQuestion, letter: str) -> tuple[bool, str]:
         right = letter == question.right
         if right:
-            self._right.add(number)
+            self._right.add(question)
         everything = len(self._right) == len(self._lesson.quiz)
         self.status.say(f"{len(self._right)} of {counted(len(self._lesson.quiz), 'question')} answered right.")
         logbook.note(self._lesson.name, outcome="passed" if everything else "failed")

@@ -107,6 +107,7 @@ class ConcurrencyLab(Box):
             options=[("none" if rate is None else f"{rate:g} a second", rate) for rate in rates],
             value=setting.rate,
             description="rate limit",
+            style=_WIDE,
         )
         self._latency = ipywidgets.Dropdown(
             options=[(f"{seconds:g} s", seconds) for seconds in sorted({*LATENCIES, setting.latency})],

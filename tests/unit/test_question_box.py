@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from helpers import BadInput, faults, question_box, watch
+from helpers import BadInput, connect, faults, question_box, session, watch
 from helpers.mock_api import MockAPI
+from helpers.mock_api.server import Server
 from helpers.widgets.ask import QuestionBox
 
 pytestmark = pytest.mark.usefixtures("connected")
@@ -240,3 +241,23 @@ def test_bad_settings() -> None:
 def test_without_a_front_end_it_is_plain_text() -> None:
     assert str(question_box()).startswith("Question box: write a question")
     assert question_box()._repr_mimebundle_()["text/plain"] == repr(question_box())
+
+
+def test_in_live_mode_it_asks_the_real_address_and_says_nothing_of_practice(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = MockAPI(pace=0.01)
+    server = Server(service)
+    monkeypatch.delenv("WORKBOOK_MODE")
+    monkeypatch.setitem(session._session.own, "OPENAI_API_KEY", "a-key-of-ones-own")
+    monkeypatch.setitem(session._session.own, "OPENAI_BASE_URL", server.url)
+    monkeypatch.setitem(session._session.own, "NO_PROXY", "127.0.0.1")
+    monkeypatch.setitem(session._session.own, "no_proxy", "127.0.0.1")
+
+    async def learner() -> None:
+        connect(live=True)
+        box = question_box("What is Go?", models=["gpt-6-luna"])
+        await asked(box)
+        assert [each.question for each in service.served] == ["What is Go?"]
+        assert box._totals.text.startswith("This notebook so far: 1 answer,") and "practice" not in box._totals.text
+        assert "a-key-of-ones-own" not in page(box) + repr(box)
+
+    asyncio.run(learner())

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from openai import AsyncOpenAI
 
-from .calls import Answer, ask_model, check_list, failure
-from .catalog import DEFAULT_MODEL
-from .errors import BadInput, WorkbookError, pause_before_retry
-from .session import shared_client
-from .trace import one_call
+from ..calls import Answer, ask_model, check_list, failure
+from ..catalog import DEFAULT_MODEL
+from ..errors import BadInput, WorkbookError, pause_before_retry
+from ..session import shared_client
+from ..trace import one_call
 
 
 async def process_questions_batch(
