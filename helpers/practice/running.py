@@ -1,6 +1,7 @@
 """Runs a learner's function once, on the notebook's own event loop, and notes what it really did."""
 
 import asyncio
+import ctypes
 import inspect
 import re
 import sys
@@ -192,10 +193,8 @@ def _park(task: Any) -> None:
         for callback, _ in list(task._fut_waiter._callbacks or ()):
             task._fut_waiter.remove_done_callback(callback)
         asyncio.tasks._unregister_task(task)
-        _parked.append(task)
-
-
-_parked: list[Any] = []  # kept: to drop one would run its code once more
+        # kept for ever, also while Python ends: to drop it would run its code once more, and might not end
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
 
 
 def _note_outcome(noted: Run, task: asyncio.Task) -> None:

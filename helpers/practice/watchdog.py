@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import thread as thread_pool
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -77,6 +78,8 @@ class Watchdog:
         self._note_block()
         if self._handler is not None:
             signal.signal(signal.SIGURG, self._handler)
+        if self.stuck_at is not None:
+            _mend_executor(self._loop)
 
     def _beat(self) -> None:
         self._note_block()
@@ -157,8 +160,26 @@ def _raise_in(thread: int) -> None:
 
 
 def _on_signal(_: int, frame: FrameType | None) -> None:
-    if learners_line(frame):  # and not in what has come after it since
+    if learners_line(frame) and not _hands_work_to_a_thread(frame):  # and not in what has come after it since
         raise time_up(threading.get_ident())
+
+
+def _hands_work_to_a_thread(frame: FrameType | None) -> bool:
+    """Whether it holds an executor's locks, for a moment: raised there, TimeUp would leave them locked for ever."""
+    while frame is not None:
+        if frame.f_code.co_name == "submit" and frame.f_code.co_filename == thread_pool.__file__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _mend_executor(loop: asyncio.AbstractEventLoop) -> None:
+    """Gives the loop another executor for `asyncio.to_thread`: TimeUp may have left the locks of this one locked."""
+    loop.set_default_executor(thread_pool.ThreadPoolExecutor(thread_name_prefix="asyncio"))
+    shared = getattr(thread_pool, "_global_shutdown_lock", None)
+    if shared is not None:
+        shared.acquire(timeout=1)  # nobody holds it as long as that
+        shared.release()
 
 
 _armed: list[type[TimeUp]] = []
