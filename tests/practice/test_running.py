@@ -814,14 +814,14 @@ def test_a_result_that_raises_when_it_is_looked_at_is_a_verdict_too() -> None:
 
 def test_a_process_with_a_function_that_does_not_end_ends_all_the_same() -> None:
     """Python closes what is left when it ends; code that catches everything would go on for ever then."""
-    script = (
-        f"import {__name__} as here; here.running.LIMIT = 0.5; print(here.checked(here.async_client_and_deaf).kind)"
-    )
+    script = """
+        import test_running as here
+        here.connect()
+        here.running.LIMIT = 0.5
+        print(here.checked(here.async_client_and_deaf).kind)
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]])}
     ended = subprocess.run(
-        [sys.executable, "-c", f"from helpers import connect; connect(); {script}"],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        timeout=60,
+        [sys.executable, "-c", inspect.cleandoc(script)], env=environment, capture_output=True, text=True, timeout=60
     )
     assert ended.stdout.splitlines()[-1] == "endless", ended.stderr
