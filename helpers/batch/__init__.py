@@ -1,8 +1,10 @@
 """Many questions, a limited number of them in flight."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 
 from openai import AsyncOpenAI
@@ -12,6 +14,7 @@ from ..catalog import DEFAULT_MODEL
 from ..errors import BadInput, WorkbookError, pause_before_retry
 from ..session import shared_client
 from ..trace import one_call
+from .store import Store
 
 
 async def process_questions_batch(
@@ -20,6 +23,7 @@ async def process_questions_batch(
     model: str = DEFAULT_MODEL,
     max_concurrency: int = 10,
     client: AsyncOpenAI | None = None,
+    save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], None] | None = None,
 ) -> list[Answer]:
     """Asks all questions, `max_concurrency` of them at a time: an `Answer` for each, in the order given.
@@ -29,7 +33,11 @@ async def process_questions_batch(
     tried again, as often as the client's `max_retries` says; no slot is held while waiting for that.
     `on_progress` is called with each Answer as soon as it is final, so in the order in which they come in; it must be
     quick, as no call gets on meanwhile, and raise nothing.
-    Raises BadInput where there is nothing to ask.
+    With `save_to`, each answer is on disk before it counts as done, in an SQLite file that others can read meanwhile.
+    After a crash, a `kill -9`, or a full disk the same call goes on where it stopped: no question whose answer was
+    saved is sent again. Failures are not saved, so the same call asks them once more. Another model is another job.
+    Raises BadInput where there is nothing to ask, or `save_to` is something else's file; WorkbookError where it is
+    damaged, locked or cannot be written. However it ends, no call is left in flight.
 
     >>> answers = await process_questions_batch(["What is Python?", "What is Go?"], max_concurrency=2)
     >>> sum(answer.success for answer in answers)
@@ -52,18 +60,34 @@ async def process_questions_batch(
             for attempt in range(1, attempts + 1):
                 waiting_since = time.perf_counter()
                 async with slots:
+                    if store is not None and (saved := store.saved(question)):
+                        return saved
                     queued += time.perf_counter() - waiting_since
                     try:
                         answer, pause = await ask_model(once, model, question), None
                     except WorkbookError as error:
                         answer, pause = failure(question, model, error), pause_before_retry(error.__cause__, attempt)
-                served += answer.time
+                    served += answer.time
+                    answer = replace(answer, queued=queued, time=served, attempts=attempt if answer.attempts else 0)
+                    if store is not None and answer.success:
+                        await store.save(answer)
                 if pause is None or attempt == attempts:
                     break
                 await asyncio.sleep(pause)
-        answer = replace(answer, queued=queued, time=served, attempts=attempt if answer.attempts else 0)
+        return answer
+
+    async def ask_and_tell(question: str) -> Answer:
+        answer = await ask(question)
         if on_progress is not None:
             on_progress(answer)
         return answer
 
-    return await asyncio.gather(*(ask(question) for question in questions))
+    with ExitStack() as opened:
+        store = None if save_to is None else opened.enter_context(Store(save_to, {"model": str(model)}))
+        tasks = [asyncio.ensure_future(ask_and_tell(question)) for question in questions]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
