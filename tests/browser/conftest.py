@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect
 
 from browser.jupyter import Lab, running_lab
+
+expect.set_options(timeout=30_000)  # milliseconds; a busy machine is no failure
 
 
 # Not for the whole session: as long as playwright is there, a thread has a running event loop,
