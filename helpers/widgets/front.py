@@ -25,8 +25,12 @@ class TextField(anywidget.AnyWidget):
         super().__init__(**settings)
 
         def receive(_widget: Any, content: Any, _buffers: Any) -> None:
-            if isinstance(content, dict) and isinstance(content.get("sent"), str):
-                self.value = content["sent"]
+            if not isinstance(content, dict):
+                return
+            for why in ("kept", "sent"):
+                if isinstance(content.get(why), str):
+                    self.value = content[why]
+            if isinstance(content.get("sent"), str):
                 sent()
 
         self.on_msg(receive)

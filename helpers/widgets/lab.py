@@ -91,6 +91,16 @@ class Slider(anywidget.AnyWidget):
     least = traitlets.Int(1).tag(sync=True)
     most = traitlets.Int(100).tag(sync=True)
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+
+        def receive(_widget: Any, content: Any, _buffers: Any) -> None:
+            kept = content.get("kept") if isinstance(content, dict) else None
+            if isinstance(kept, int) and self.least <= kept <= self.most:
+                self.value = kept
+
+        self.on_msg(receive)
+
 
 class ConcurrencyLab(Box):
     """See `concurrency_lab`."""

@@ -27,6 +27,8 @@ function render({ model, el }) {
     model.save_changes();
   };
   range.addEventListener("input", keep);
+  // a change may have to wait for the one before; a press on a button would overtake it, but not this
+  range.addEventListener("blur", () => model.send({ kept: Number(range.value) }));
   range.addEventListener("keydown", (event) => {
     // JupyterLab takes these keys away
     const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];

@@ -31,7 +31,11 @@ function render({ model, el }) {
     clearTimeout(waiting);
     waiting = setTimeout(keep, 300);
   });
-  area.addEventListener("blur", keep);
+  area.addEventListener("blur", () => {
+    keep();
+    // a change may have to wait for the one before; a press on a button would overtake it, but not this
+    model.send({ kept: area.value });
+  });
   area.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
