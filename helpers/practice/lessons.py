@@ -1,12 +1,10 @@
 """What notebooks/lessons.toml says: the one list of the lessons, with the questions at their end."""
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..errors import WorkbookError
-from .manifest import ROOT, Choice
+from .manifest import ROOT, Choice, read_list
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,8 @@ class Lesson:
 
 def read(folder: Path) -> dict[str, Lesson]:
     """Reads lessons.toml in `folder`. Raises WorkbookError where it is not there."""
-    try:
-        text = (folder / "lessons.toml").read_text("utf-8")
-    except OSError as error:
-        raise WorkbookError(
-            "The list of the lessons, notebooks/lessons.toml, is not there.",
-            "Open JupyterLab in the workbook's own folder; the lessons are not part of the installed helpers.",
-        ) from error
     found = {}
-    for entry in tomllib.loads(text)["lessons"]:
+    for entry in read_list(folder / "lessons.toml", "lessons")["lessons"]:
         asked = [
             QuizQuestion(**{**each, "choices": tuple(Choice(**choice) for choice in each["choices"])})
             for each in entry.pop("quiz", [])

@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import BadInput, WorkbookError
 
@@ -55,17 +55,21 @@ class Manifest:
         return {part.name: part.title for entry in self.exercises.values() for part in (entry.bugs or (entry,))}
 
 
-def read(folder: Path) -> Manifest:
-    """Reads tasks.toml in `folder`. Raises WorkbookError where it is not there."""
+def read_list(path: Path, what: str) -> dict[str, Any]:
+    """A list of the workbook's own. Raises WorkbookError where it is not there."""
     try:
-        text = (folder / "tasks.toml").read_text("utf-8")
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise WorkbookError(
-            "The list of the practice tasks, exercises/tasks.toml, is not there.",
-            "Open JupyterLab in the workbook's own folder; the tasks are not part of the installed helpers.",
+            f"The list of the {what}, {path.parent.name}/{path.name}, is not there.",
+            f"Open JupyterLab in the workbook's own folder; the {what} are not part of the installed helpers.",
         ) from error
+
+
+def read(folder: Path) -> Manifest:
+    """Reads tasks.toml in `folder`. Raises WorkbookError where it is not there."""
     entries = []
-    for entry in tomllib.loads(text)["exercises"]:
+    for entry in read_list(folder / "tasks.toml", "practice tasks")["exercises"]:
         bugs = [
             Bug(**{**bug, "hints": tuple(bug["hints"]), "choices": tuple(Choice(**each) for each in bug["choices"])})
             for bug in entry.pop("bugs", [])

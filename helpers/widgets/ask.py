@@ -15,6 +15,7 @@ from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..totals import usd
 from ..trace import Trace
+from ..words import counted
 from .base import FRAME, OFFERED, Box, Line, button, row, so_far, working_for
 from .front import TextField
 
@@ -75,7 +76,7 @@ class QuestionBox(Box):
             self.status.say(str(error))
             return
         self._ask.disabled, self._stop.disabled = True, False
-        self.status.say(f"Asking {_count(len(models), 'model')} …")
+        self.status.say(f"Asking {counted(len(models), 'model')} …")
         self.begin(lambda: self._ask_all(question, models))
 
     def _stopped_by_hand(self, *_: object) -> None:
@@ -102,13 +103,13 @@ class QuestionBox(Box):
         answered = sum(card.state == "answered" for card in self._shown)
         failed = sum(card.state == "failed" for card in self._shown)
         cut = [card for card in self._shown if card.state == "stopped"]
-        said = f"{_count(answered, 'answer')}." if answered or not cut else ""
+        said = f"{counted(answered, 'answer')}." if answered or not cut else ""
         if failed:
-            said += f" {_count(failed, 'call')} failed: see below."
+            said += f" {counted(failed, 'call')} failed: see below."
         if cut:
             partly = sum(bool(card.text) for card in cut)
             kept = f"; of {partly} the text so far is kept" if partly else ""
-            said = f"Stopped: {_count(len(cut), 'call')} cut off{kept}. The service may charge for that. {said}"
+            said = f"Stopped: {counted(len(cut), 'call')} cut off{kept}. The service may charge for that. {said}"
         return said.strip()
 
     async def _draw(self, trace: Trace) -> None:
@@ -168,10 +169,6 @@ class _Card:
 
 def _used(answer: Answer) -> str:
     return f"{answer.tokens:,} tokens" if answer.tokens is not None else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def question_box(question: str = "", *, models: Iterable[str] | None = None) -> QuestionBox:

@@ -1,4 +1,4 @@
-"""The two controls that ipywidgets does not have: a text field that Ctrl+Enter sends, and a table to sort."""
+"""Controls that ipywidgets lacks: a text field that Ctrl+Enter sends, a slider with a name, and a table to sort."""
 
 from collections.abc import Callable, Sequence
 from importlib import resources
@@ -32,6 +32,26 @@ class TextField(anywidget.AnyWidget):
                     self.value = content[why]
             if isinstance(content.get("sent"), str):
                 sent()
+
+        self.on_msg(receive)
+
+
+class Slider(anywidget.AnyWidget):
+    """A slider of whole numbers. (To a screen reader, the one of ipywidgets has no name.)"""
+
+    _esm = _javascript("slider.js")
+    label = traitlets.Unicode("").tag(sync=True)
+    value = traitlets.Int(1).tag(sync=True)
+    least = traitlets.Int(1).tag(sync=True)
+    most = traitlets.Int(100).tag(sync=True)
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+
+        def receive(_widget: Any, content: Any, _buffers: Any) -> None:
+            kept = content.get("kept") if isinstance(content, dict) else None
+            if isinstance(kept, int) and self.least <= kept <= self.most:
+                self.value = kept
 
         self.on_msg(receive)
 

@@ -6,15 +6,12 @@ import random
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from importlib import resources
 from itertools import count
 from typing import Any
 
-import anywidget
 import httpx2
 import ipywidgets
 import openai
-import traitlets
 from openai import AsyncOpenAI
 
 from .. import wire
@@ -25,6 +22,7 @@ from ..mock_api.limits import Bucket
 from ..words import counted
 from . import lab_picture
 from .base import FRAME, Box, Line, button, row
+from .front import Slider
 
 MOST = 60  # calls in flight
 SECONDS = 4.0  # of a measurement
@@ -80,26 +78,6 @@ def _percent(share: float) -> str:
     ('0 %', 'less than 1 %', '42 %')
     """
     return "less than 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
-
-
-class Slider(anywidget.AnyWidget):
-    """A slider of whole numbers. (To a screen reader, the one of ipywidgets has no name.)"""
-
-    _esm = (resources.files(__package__) / "slider.js").read_text("utf-8")
-    label = traitlets.Unicode("").tag(sync=True)
-    value = traitlets.Int(1).tag(sync=True)
-    least = traitlets.Int(1).tag(sync=True)
-    most = traitlets.Int(100).tag(sync=True)
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-
-        def receive(_widget: Any, content: Any, _buffers: Any) -> None:
-            kept = content.get("kept") if isinstance(content, dict) else None
-            if isinstance(kept, int) and self.least <= kept <= self.most:
-                self.value = kept
-
-        self.on_msg(receive)
 
 
 class ConcurrencyLab(Box):
