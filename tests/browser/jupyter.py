@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,9 +88,10 @@ def running_lab(folder: Path) -> Iterator[Lab]:
     config, token = home / "config", secrets.token_hex()
     (config / "labconfig").mkdir(parents=True)
     (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
-    environment = _environment(workbook, home)
-    with _server(workbook, environment, token) as url, _chromium(environment) as browser:
-        yield Lab(workbook, config, url, token, browser)
+    with tempfile.TemporaryDirectory() as runtime:  # a short path: the kernels' sockets lie there
+        environment = _environment(workbook, home) | {"JUPYTER_RUNTIME_DIR": runtime}
+        with _server(workbook, environment, token) as url, _chromium(environment) as browser:
+            yield Lab(workbook, config, url, token, browser)
 
 
 def _copy_workbook(target: Path) -> None:
@@ -106,7 +108,6 @@ def _environment(workbook: Path, home: Path) -> dict[str, str]:
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
         "WORKBOOK_PROGRESS": str(home / "progress.json"),
         # before the installed helpers
@@ -119,9 +120,10 @@ def _server(workbook: Path, environment: dict[str, str], token: str) -> Iterator
     """JupyterLab; gives its address."""
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.root_dir=."]
     command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--IdentityProvider.token={token}"]
-    command += [
-        "--LabApp.expose_app_in_browser=True"
-    ]  # window.jupyterapp, by which the tests ask for what is not drawn
+    # window.jupyterapp, by which the tests ask for what is not drawn
+    command += ["--LabApp.expose_app_in_browser=True"]
+    # a kernel's ports are chosen before it starts, and another process may take one meanwhile; files nobody takes
+    command += ["--KernelManager.transport=ipc"]
     log = workbook.parent / "jupyter.log"
     with log.open("w") as stderr:
         # in a session of its own: Ctrl+C ends the tests, and they end it
