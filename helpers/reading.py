@@ -1,35 +1,110 @@
-"""What the body of an answer tells, read while it passes by on its way to the caller."""
+"""What a request asks, and what the body of its answer tells.
+
+The bytes are kept while the call goes on, and read when somebody wants to know: reading takes longer than all the rest
+of recording a call.
+"""
 
 import json
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
 TAIL = 8_192  # bytes kept of a stream's end: there it tells its usage
+MUCH = 65_536  # bytes; of a body that is longer nothing is kept but what it tells
 
 
-class Reading:
-    """Reads along with one response. What cannot be read is left out; nothing is raised."""
+class Asked(NamedTuple):
+    """What a request asks: its model, its last message, and whether it wants a stream."""
+
+    model: str = ""
+    question: str = ""
+    stream: bool = False
+
+
+class Told(NamedTuple):
+    """What the body of an answer tells, or None: the tokens used, or the code of the error."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    code: str | None = None
+
+
+def body_of(request: httpx2.Request) -> bytes | Asked:
+    """What to keep of a request; `asked` reads it."""
+    try:
+        body = request.content
+    except httpx2.RequestNotRead:
+        return Asked()
+    return body if len(body) <= MUCH else asked(body)
+
+
+def asked(kept: bytes | Asked) -> Asked:
+    """
+    >>> asked(b'{"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is Go?"}]}')
+    Asked(model='gpt-6-luna', question='What is Go?', stream=False)
+    """
+    if isinstance(kept, Asked):
+        return kept
+    body = read_json(kept)
+    messages = body.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    content = last.get("content") if isinstance(last, dict) else None
+    if isinstance(content, list):
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return Asked(
+        model=str(body.get("model") or ""),
+        question=content if isinstance(content, str) else "",
+        stream=bool(body.get("stream")),
+    )
+
+
+def told(kept: bytes | Told) -> Told:
+    """
+    >>> told(b'{"usage": {"prompt_tokens": 3, "completion_tokens": 4}}')
+    Told(prompt_tokens=3, completion_tokens=4, code=None)
+    """
+    if isinstance(kept, Told):
+        return kept
+    if not kept.startswith(b"{"):
+        with suppress(zlib.error):  # it is not zipped, then
+            kept = _unzipper()(kept)
+    return _told(read_json(kept) or _last_event(kept[-TAIL:]))
+
+
+class Whole:
+    """An answer that its caller reads as a whole."""
+
+    broken_off = False
 
     def __init__(self) -> None:
-        self._json: list[bytes] | None = None  # all of a JSON body
-        self._events = False
+        self._chunks: list[bytes] = []
+
+    def data(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+
+    def kept(self) -> bytes | Told:
+        """What to keep of it; `told` reads it."""
+        body = b"".join(self._chunks)
+        return body if len(body) <= MUCH else told(body)
+
+
+class Stream:
+    """An answer that its caller reads piece by piece: read along. What cannot be read is left out."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        content_type = response.headers.get("content-type", "")
+        self._json: list[bytes] | None = [] if "json" in content_type else None  # all of a JSON body
+        self._events = "event-stream" in content_type
         self._tail = b""  # the end of any other
         self._unzip: Callable[[bytes], bytes] = bytes
-
-    def headers(self, response: httpx2.Response) -> None:
-        content_type = response.headers.get("content-type", "")
-        if "json" in content_type:
-            self._json = []
-        self._events = "event-stream" in content_type
         match response.headers.get("content-encoding", "identity"):
             case "identity":
                 pass
             case "gzip" | "deflate":
-                self._unzip = zlib.decompressobj(32 + zlib.MAX_WBITS).decompress
+                self._unzip = _unzipper()
             case _:  # what cannot be read is not recorded
                 self._json, self._events, self._unzip = None, False, lambda chunk: b""
 
@@ -41,37 +116,13 @@ class Reading:
         else:
             self._tail = (self._tail + chunk)[-TAIL:]
 
-    def content(self) -> dict[str, Any]:
-        """The JSON that came; of a stream the event that tells the usage, or nothing."""
-        return read_json(b"".join(self._json)) if self._json is not None else _last_event(self._tail)
-
-    def usage(self) -> tuple[int | None, int | None]:
-        """Prompt tokens and completion tokens; None where the answer did not tell."""
-        usage = self.content().get("usage")
-        return (usage.get("prompt_tokens"), usage.get("completion_tokens")) if isinstance(usage, dict) else (None, None)
+    def kept(self) -> Told:
+        return _told(read_json(b"".join(self._json)) if self._json is not None else _last_event(self._tail))
 
     @property
     def broken_off(self) -> bool:
-        """Whether it is a stream whose end has not come."""
+        """Whether it is a stream of events whose end has not come."""
         return self._events and b"data: [DONE]" not in self._tail
-
-
-def asked(request: httpx2.Request) -> dict[str, Any]:
-    """What a request asks: its model, its last message, and whether it wants a stream."""
-    try:
-        body = read_json(request.content)
-    except httpx2.RequestNotRead:
-        body = {}
-    messages = body.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else None
-    content = last.get("content") if isinstance(last, dict) else None
-    if isinstance(content, list):
-        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return {
-        "model": str(body.get("model") or ""),
-        "question": content if isinstance(content, str) else "",
-        "stream": bool(body.get("stream")),
-    }
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -82,6 +133,12 @@ def read_json(body: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def _told(content: dict[str, Any]) -> Told:
+    usage, problem = content.get("usage"), content.get("error")
+    tokens = (usage.get("prompt_tokens"), usage.get("completion_tokens")) if isinstance(usage, dict) else (None, None)
+    return Told(*tokens, code=problem.get("code") if isinstance(problem, dict) else None)
+
+
 def _last_event(tail: bytes) -> dict[str, Any]:
     """The last event of a stream that tells the usage."""
     for line in reversed(tail.split(b"\n")):
@@ -90,3 +147,7 @@ def _last_event(tail: bytes) -> dict[str, Any]:
             if event.get("usage"):
                 return event
     return {}
+
+
+def _unzipper() -> Callable[[bytes], bytes]:
+    return zlib.decompressobj(32 + zlib.MAX_WBITS).decompress  # gzip or deflate, whichever it is

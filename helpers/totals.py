@@ -9,7 +9,7 @@ import httpx2
 
 from .catalog import cost
 from .errors import what_broke
-from .reading import Reading, asked
+from .reading import Stream, Whole, asked, body_of, told
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Totals:
     def __call__(self, request: httpx2.Request, _client: object) -> "_Counting | None":
         if self._paused or request.method != "POST":
             return None
-        return _Counting(self, asked(request)["model"])
+        return _Counting(self, request)
 
     def add(self, model: str, prompt: int | None, completion: int | None, *, whole: bool) -> None:
         price = cost(model, prompt, completion)
@@ -83,25 +83,27 @@ class Totals:
 class _Counting:
     """Reads what one answer used."""
 
-    def __init__(self, totals: Totals, model: str) -> None:
+    def __init__(self, totals: Totals, request: httpx2.Request) -> None:
         self._totals = totals
-        self._model = model
-        self._reading = Reading()
+        self._request = body_of(request)
+        self._answer: Whole | Stream = Whole()
         self._refused = False
         self._ended = False
 
-    def headers(self, response: httpx2.Response) -> None:
+    def headers(self, response: httpx2.Response, *, stream: bool) -> None:
         self._refused = response.status_code >= 400
-        self._reading.headers(response)
+        if stream:
+            self._answer = Stream(response)
 
     def data(self, chunk: bytes) -> None:
-        self._reading.data(chunk)
+        self._answer.data(chunk)
 
     def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
         if self._ended:
             return
         self._ended = True
-        if self._refused or what_broke(error) == "no connection":  # not charged
+        if self._refused or (error is not None and what_broke(error) == "no connection"):  # not charged
             return
-        complete = error is None and (whole or not self._reading.broken_off)
-        self._totals.add(self._model, *self._reading.usage(), whole=complete)
+        complete = error is None and (whole or not self._answer.broken_off)
+        used = told(self._answer.kept())
+        self._totals.add(asked(self._request).model, used.prompt_tokens, used.completion_tokens, whole=complete)

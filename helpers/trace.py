@@ -3,10 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -16,12 +15,12 @@ import httpx2
 from . import timeline, wire
 from .catalog import cost
 from .errors import BadInput, what_broke
-from .reading import Reading, asked
+from .reading import Asked, Stream, Told, Whole, asked, body_of, told
 
 Outcome = Literal["ok", "failed", "cancelled", "running"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Attempt:
     """One request. Times are seconds since the trace began; None: that has not come, or never came."""
 
@@ -31,24 +30,53 @@ class Attempt:
     status: int | None = None
     outcome: Outcome = "running"
     note: str = ""  # what went wrong, in a word: "429", "timeout", "dropped"
-    code: str | None = None  # the service's own word for it: "rate_limit_exceeded"
+    _answer: bytes | Told = b""  # the bytes until somebody asks; then what they tell
+
+    @property
+    def code(self) -> str | None:
+        """The service's own word for what went wrong: "rate_limit_exceeded"."""
+        return self._told().code if self.outcome == "failed" else None
+
+    def _told(self) -> Told:
+        self._answer = answer = told(self._answer)
+        return answer
+
+    def __repr__(self) -> str:
+        return _shown(self, "sent", "first_byte", "done", "status", "outcome", "note", "code")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Call:
     """One call of the SDK: a request, and the requests that were sent again for it."""
 
     number: int  # from 1, in the order in which they were sent
     client: int  # the number of the client that sent it, from 1
     path: str
-    model: str
-    question: str  # the last message
-    stream: bool
     blocking: bool  # sent by a client without await, in a thread whose event loop had to stand still for it
-    queued: float | None = None  # when a helper put it in the queue for a slot
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    attempts: list[Attempt] = field(default_factory=list)
+    queued: float | None  # when a helper put it in the queue for a slot
+    attempts: list[Attempt]
+    _request: bytes | Asked  # the bytes until somebody asks; then what they ask
+
+    @property
+    def model(self) -> str:
+        return self._asked().model
+
+    @property
+    def question(self) -> str:
+        """The last message."""
+        return self._asked().question
+
+    @property
+    def stream(self) -> bool:
+        return self._asked().stream
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        return self._used().prompt_tokens
+
+    @property
+    def completion_tokens(self) -> int | None:
+        return self._used().completion_tokens
 
     @property
     def sent(self) -> float:
@@ -74,6 +102,24 @@ class Call:
     @property
     def outcome(self) -> Outcome:
         return self.attempts[-1].outcome
+
+    def _asked(self) -> Asked:
+        self._request = request = asked(self._request)
+        return request
+
+    def _used(self) -> Told:
+        for attempt in reversed(self.attempts):
+            if attempt.outcome == "ok":
+                return attempt._told()
+        return Told()
+
+    def __repr__(self) -> str:
+        about = ("number", "client", "path", "model", "question", "stream", "blocking", "queued")
+        return _shown(self, *about, "prompt_tokens", "completion_tokens", "attempts")
+
+
+def _shown(each: object, *names: str) -> str:
+    return f"{type(each).__name__}({', '.join(f'{name}={getattr(each, name)!r}' for name in names)})"
 
 
 class Trace:
@@ -143,35 +189,22 @@ class Trace:
     def panel(self) -> timeline.Panel:
         """The trace as the timeline draws it."""
         with self._lock:
-            rows = tuple(
-                timeline.Row(
-                    label=label,
-                    bars=tuple(
-                        timeline.Bar(each.sent, each.first_byte, each.done, each.outcome, each.note)
-                        for each in call.attempts
-                    ),
-                    queued=call.queued,
-                )
-                for call, label in zip(self.calls, self._labels(), strict=True)
+            calls = [(call, list(call.attempts)) for call in self.calls]
+        labels = _labels([call for call, _ in calls])  # reads the questions: nobody has to wait for that
+        rows = tuple(
+            timeline.Row(
+                label=label,
+                bars=tuple(
+                    timeline.Bar(each.sent, each.first_byte, each.done, each.outcome, each.note) for each in attempts
+                ),
+                queued=call.queued,
             )
+            for (call, attempts), label in zip(calls, labels, strict=True)
+        )
         return timeline.Panel(self.title, rows, max([self._end or self.now(), *self._ends()]))
 
     def _ends(self) -> list[float]:
         return [self.now() if call.done is None else call.done for call in self.calls]
-
-    def _labels(self) -> list[str]:
-        """What tells the calls apart: the model, the question, or both."""
-        models = {call.model for call in self.calls}
-        questions = {call.question for call in self.calls}
-        labels = []
-        for call in self.calls:
-            parts = []
-            if call.model and len(models) > 1:
-                parts.append(call.model)
-            if call.question and (len(questions) > 1 or len(models) == 1):
-                parts.append(call.question)
-            labels.append(" · ".join(parts) or call.path)
-        return labels
 
     def __str__(self) -> str:
         return timeline.text([self.panel()])
@@ -187,29 +220,35 @@ class Trace:
     def _observe(self, request: httpx2.Request, client: object) -> "_Recorder | None":
         if not self._concerns():
             return None
-        retry = int(request.headers.get("x-stainless-retry-count") or 0)
         shared = _one_call.get()
         task = _task_or_thread()
         with self._lock:
-            attempt = Attempt(sent=self.now())
-            earlier = shared.calls.get(id(self)) if shared else self._last_of_task.get(task)
-            if earlier and (shared or retry == len(earlier.attempts)) and earlier.outcome != "running":
-                call = earlier
+            attempt = Attempt(self.now())
+            call = shared.calls.get(self) if shared else self._last_of_task.get(task)
+            if call and call.outcome != "running" and (shared or _is_sent_again(request, call)):
+                call.attempts.append(attempt)
             else:
-                about = asked(request)
-                if client not in self._clients:  # an id() would be used again
-                    self._clients[client] = next(self._client_numbers)
-                number = self._clients[client]
-                blocking = task >= 0 and isinstance(client, httpx2.Client)
-                call = Call(len(self.calls) + 1, number, request.url.path, **about, blocking=blocking)
-                if shared and shared.queued_at is not None:
-                    call.queued = max(0.0, shared.queued_at - self._zero)
+                call = Call(
+                    number=len(self.calls) + 1,
+                    client=self._number_of(client),
+                    path=request.url.path,
+                    blocking=task >= 0 and isinstance(client, httpx2.Client),
+                    queued=None if shared is None else shared.queued_since(self._zero),
+                    attempts=[attempt],
+                    _request=body_of(request),
+                )
                 self.calls.append(call)
-            call.attempts.append(attempt)
-            self._last_of_task[task] = call
-            if shared:
-                shared.calls[id(self)] = call
-        return _Recorder(self, call, attempt)
+                if shared:
+                    shared.calls[self] = call
+                else:
+                    self._last_of_task[task] = call
+        return _Recorder(self._zero, attempt)
+
+    def _number_of(self, client: object) -> int:
+        number = self._clients.get(client)  # not by its id(), which would be used again
+        if number is None:
+            number = self._clients[client] = next(self._client_numbers)
+        return number
 
 
 def watch(title: str = "") -> Trace:
@@ -260,59 +299,63 @@ class Timelines:
         return timeline.mimebundle([trace.panel() for trace in self.traces])
 
 
-class _OneCall:
-    def __init__(self, queued_at: float | None) -> None:
-        self.queued_at = queued_at
-        self.calls: dict[int, Call] = {}  # by the id of the trace
+class OneCall:
+    """For helpers: what this task sends inside is one call, queued since `queued_at` (a `time.perf_counter()`).
+
+    For a further attempt it is entered again, by the same task or another, once the one before has left it.
+    """
+
+    def __init__(self, queued_at: float | None = None) -> None:
+        self._queued_at = queued_at
+        self.calls: dict[Trace, Call] = {}
+
+    def queued_since(self, zero: float) -> float | None:
+        return None if self._queued_at is None else max(0.0, self._queued_at - zero)
+
+    def __enter__(self) -> None:
+        self._token = _one_call.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _one_call.reset(self._token)
 
 
-_one_call: ContextVar[_OneCall | None] = ContextVar("one_call", default=None)
-
-
-@contextmanager
-def one_call(queued_at: float | None = None) -> Iterator[None]:
-    """For helpers: what this task sends inside is one call, queued since `queued_at` (a `time.perf_counter()`)."""
-    token = _one_call.set(_OneCall(queued_at))
-    try:
-        yield
-    finally:
-        _one_call.reset(token)
+one_call = OneCall  # its name so far
+_one_call: ContextVar[OneCall | None] = ContextVar("one_call", default=None)
 
 
 class _Recorder:
-    """Writes down how one request fares."""
+    """Writes down how one request fares. It notes times and keeps bytes; what they say is read later."""
 
-    def __init__(self, trace: Trace, call: Call, attempt: Attempt) -> None:
-        self._trace = trace
-        self._call = call
+    __slots__ = ("_answer", "_attempt", "_zero")
+
+    def __init__(self, zero: float, attempt: Attempt) -> None:
+        self._zero = zero
         self._attempt = attempt
-        self._reading = Reading()
 
-    def headers(self, response: httpx2.Response) -> None:
+    def headers(self, response: httpx2.Response, *, stream: bool) -> None:
         self._attempt.status = response.status_code
-        self._reading.headers(response)
+        self._answer = Stream(response) if stream else Whole()
 
     def data(self, chunk: bytes) -> None:
         if self._attempt.first_byte is None:
-            self._attempt.first_byte = self._trace.now()
-        self._reading.data(chunk)
+            self._attempt.first_byte = time.perf_counter() - self._zero
+        self._answer.data(chunk)
 
     def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
         attempt = self._attempt
         if attempt.done is not None:
             return
-        attempt.done = self._trace.now()
+        attempt.done = time.perf_counter() - self._zero
         if error is not None:
             attempt.outcome, attempt.note = what_happened(error)
         elif attempt.status is not None and attempt.status >= 400:
+            attempt._answer = self._answer.kept()
             attempt.outcome, attempt.note = "failed", str(attempt.status)
-            problem = self._reading.content().get("error")
-            attempt.code = problem.get("code") if isinstance(problem, dict) else None
-        elif self._reading.broken_off and not whole:
+        elif self._answer.broken_off and not whole:
             attempt.outcome, attempt.note = "cancelled", "closed early"
         else:
+            attempt._answer = self._answer.kept()
             attempt.outcome = "ok"
-            self._call.prompt_tokens, self._call.completion_tokens = self._reading.usage()
 
 
 def what_happened(error: BaseException) -> tuple[Outcome, str]:
@@ -328,3 +371,24 @@ def _task_or_thread() -> int:
     except RuntimeError:
         task = None
     return id(task) if task else -threading.get_ident()
+
+
+def _is_sent_again(request: httpx2.Request, call: Call) -> bool:
+    """Whether it is the SDK's next attempt at that call."""
+    # looking up a header takes a while; what was answered is not sent again
+    return call.outcome != "ok" and request.headers.get("x-stainless-retry-count") == str(len(call.attempts))
+
+
+def _labels(calls: Sequence[Call]) -> list[str]:
+    """What tells the calls apart: the model, the question, or both."""
+    models = {call.model for call in calls}
+    questions = {call.question for call in calls}
+    labels = []
+    for call in calls:
+        parts = []
+        if call.model and len(models) > 1:
+            parts.append(call.model)
+        if call.question and (len(questions) > 1 or len(models) == 1):
+            parts.append(call.question)
+        labels.append(" · ".join(parts) or call.path)
+    return labels

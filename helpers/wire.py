@@ -15,13 +15,14 @@ from .mock_api import MockTransport
 
 
 class Observer(Protocol):
-    """Is told how one request fares. `ended` may come more than once; the first time counts.
+    """Is told how one request fares, at once: whatever it does meanwhile, the caller waits for.
 
-    It comes with the error that ended it, or without one: `whole` where the body was read to its end, and not where
-    it was closed before.
+    `headers` says whether the caller takes the body piece by piece (`stream`) or as a whole. `ended` may come more
+    than once; the first time counts. It comes with the error that ended it, or without one: `whole` where the body was
+    read to its end, and not where it was closed before.
     """
 
-    def headers(self, response: httpx2.Response) -> None: ...
+    def headers(self, response: httpx2.Response, *, stream: bool) -> None: ...
     def data(self, chunk: bytes) -> None: ...
     def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None: ...
 
@@ -51,16 +52,16 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
     transport = _cleared(request)
     # what a request says of timeouts came from its own client, and travels with it
     client = httpx2.Client(transport=transport, trust_env=False) if transport else self
-    if not observers:
+    observer = _observer(request, self)
+    if observer is None:
         return _original_send(client, request, stream=stream, **options)
-    watching = _Watching(request, self)
     try:
         # with stream=True, so that headers and body are seen apart; read here where the caller wants it whole
         response = _original_send(client, request, stream=True, **options)
     except BaseException as error:
-        watching.ended(error)
+        observer.ended(error)
         raise
-    _watch_body(response, watching)
+    _watch_body(response, observer, stream)
     if not stream:
         try:
             response.read()
@@ -75,15 +76,15 @@ async def _asend(
 ) -> httpx2.Response:
     transport = _cleared(request)
     client = httpx2.AsyncClient(transport=transport, trust_env=False) if transport else self
-    if not observers:
+    observer = _observer(request, self)
+    if observer is None:
         return await _original_asend(client, request, stream=stream, **options)
-    watching = _Watching(request, self)
     try:
         response = await _original_asend(client, request, stream=True, **options)
     except BaseException as error:
-        watching.ended(error)
+        observer.ended(error)
         raise
-    _watch_body(response, watching)
+    _watch_body(response, observer, stream)
     if not stream:
         try:
             await response.aread()
@@ -97,27 +98,35 @@ def _cleared(request: httpx2.Request) -> MockTransport | None:
     """Shows the request to the guards; returns what answers it, where that is not the network."""
     for guard in guards:
         guard(request)
-    return routes.get(request.url.host)
+    return routes.get(request.url.host) if routes else None
 
 
-def _watch_body(response: httpx2.Response, watching: "_Watching") -> None:
-    watching.headers(response)
+def _observer(request: httpx2.Request, client: object) -> Observer | None:
+    """Who wants to know how this request fares; None where nobody does."""
+    several = [each for observe in observers if (each := observe(request, client)) is not None]
+    if len(several) > 1:
+        return _Several(several)
+    return several[0] if several else None
+
+
+def _watch_body(response: httpx2.Response, observer: Observer, stream: bool) -> None:
+    observer.headers(response, stream=stream)
     if response.is_closed:  # its body came along, as a mocked response's does
-        watching.data(response.content)
-        watching.ended(whole=True)
+        observer.data(response.content)
+        observer.ended(whole=True)
     else:
-        response.stream = _WatchedBody(response.stream, watching)
+        response.stream = _WatchedBody(response.stream, observer)
 
 
-class _Watching:
-    """Tells all observers of one request."""
+class _Several:
+    """Observers of one request, as one."""
 
-    def __init__(self, request: httpx2.Request, client: object) -> None:
-        self._observers = [each for observe in observers if (each := observe(request, client)) is not None]
+    def __init__(self, observers: list[Observer]) -> None:
+        self._observers = observers
 
-    def headers(self, response: httpx2.Response) -> None:
+    def headers(self, response: httpx2.Response, *, stream: bool) -> None:
         for observer in self._observers:
-            observer.headers(response)
+            observer.headers(response, stream=stream)
 
     def data(self, chunk: bytes) -> None:
         for observer in self._observers:
@@ -129,39 +138,39 @@ class _Watching:
 
 
 class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
-    def __init__(self, body: Any, watching: _Watching) -> None:
+    def __init__(self, body: Any, observer: Observer) -> None:
         self._body = body
-        self._watching = watching
+        self._observer = observer
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for chunk in self._body:
-                self._watching.data(chunk)
+                self._observer.data(chunk)
                 yield chunk
         except GeneratorExit:  # the reader has heard enough
             raise
         except BaseException as error:
-            self._watching.ended(error)
+            self._observer.ended(error)
             raise
-        self._watching.ended(whole=True)
+        self._observer.ended(whole=True)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._body:
-                self._watching.data(chunk)
+                self._observer.data(chunk)
                 yield chunk
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._watching.ended(error)
+            self._observer.ended(error)
             raise
-        self._watching.ended(whole=True)
+        self._observer.ended(whole=True)
 
     def close(self) -> None:
         self._body.close()
-        self._watching.ended()
+        self._observer.ended()
 
     async def aclose(self) -> None:
         # told first: closing may wait, and may be cancelled
-        self._watching.ended()
+        self._observer.ended()
         await self._body.aclose()

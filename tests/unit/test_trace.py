@@ -14,9 +14,10 @@ import openai
 import pytest
 from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAI
 
-from helpers import BadInput, faults, process_questions_batch, timelines, watch
+from helpers import BadInput, faults, process_questions_batch, reading, session, timelines, watch
 from helpers.mock_api import MockAPI
-from helpers.trace import Call, Trace
+from helpers.reading import MUCH
+from helpers.trace import Call, OneCall, Trace
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -124,6 +125,72 @@ def test_compressed_answers_are_read_too(encoding: str, in_pieces: bool, stream:
         if stream:
             list(response)
     assert [(call.outcome, call.prompt_tokens, call.completion_tokens) for call in trace.calls] == [("ok", 3, 4)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_long_bodies_are_read_and_not_kept(stream: bool) -> None:
+    def long(request: httpx2.Request) -> httpx2.Response:
+        usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+        content = json.dumps({"text": "x" * 2 * MUCH, "usage": usage}).encode()
+        return httpx2.Response(200, headers={"content-type": "application/json"}, stream=Pieces(content))
+
+    with httpx2.Client(transport=httpx2.MockTransport(long)) as client, watch() as trace:
+        request = client.build_request("POST", "http://a.invalid/", json=ask("long " * MUCH))
+        client.send(request, stream=stream).read()
+    (call,) = trace.calls
+    assert not any(isinstance(kept, bytes) for kept in (call._request, call.attempts[0]._answer))
+    assert (call.question, call.prompt_tokens, call.completion_tokens) == ("long " * MUCH, 3, 4)
+
+
+def test_what_was_read_once_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    read_json = reading.read_json
+
+    def noted(body: bytes) -> dict[str, Any]:
+        read.append(body)
+        return read_json(body)
+
+    monkeypatch.setattr(session.wire, "observers", [])
+    monkeypatch.setattr(reading, "read_json", noted)
+    with OpenAI() as client, watch() as trace:
+        client.chat.completions.create(**ask())
+    assert not read, "nothing is read while it is recorded"
+    for _ in range(3):
+        trace.panel()
+        assert trace.calls[0].question == "What is Go?" and trace.tokens > 0
+    assert len(read) == 2
+
+
+def test_a_call_shows_what_it_asked_and_used() -> None:
+    with faults(rate_limited={"What is Go?": 1}), OpenAI() as client, watch() as trace:
+        client.chat.completions.create(**ask())
+    shown = repr(trace.calls[0])
+    assert "question='What is Go?'" in shown and "code='rate_limit_exceeded'" in shown
+    assert f"prompt_tokens={trace.calls[0].prompt_tokens}" in shown
+
+
+def test_attempts_of_several_tasks_are_one_call() -> None:
+    """A batch sends a question again from whichever of its tasks is free."""
+
+    async def main() -> None:
+        async with AsyncOpenAI(max_retries=0) as client:
+
+            async def attempt(one: OneCall, question: str) -> None:
+                with one:
+                    await asyncio.gather(client.chat.completions.create(**ask(question)), return_exceptions=True)
+
+            a, b = OneCall(), OneCall()
+            for one, question in ((a, "a"), (b, "b"), (a, "a")):
+                await asyncio.create_task(attempt(one, question))
+            await client.chat.completions.create(**ask("alone"))
+
+    with faults(server_error={"a": 1}), watch() as trace:
+        asyncio.run(main())
+    assert [(call.question, outcomes(call)) for call in trace.calls] == [
+        ("a", [("failed", "500"), ("ok", "")]),
+        ("b", [("ok", "")]),
+        ("alone", [("ok", "")]),
+    ]
 
 
 def test_a_stream_that_ends_without_done_was_read_to_its_end() -> None:
