@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .batch import process_questions_batch
+from .batch import estimate, last_batch, process_questions_as_completed, process_questions_batch
 from .calls import (
     Answer,
     ask_ai,
@@ -41,11 +41,14 @@ __all__ = [
     "compare_models",
     "concurrency_lab",
     "connect",
+    "estimate",
     "faults",
     "heartbeat",
+    "last_batch",
     "open_bug",
     "open_exercise",
     "predict",
+    "process_questions_as_completed",
     "process_questions_batch",
     "progress",
     "question_box",

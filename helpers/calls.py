@@ -13,7 +13,7 @@ from .errors import BadInput, CallFailed, WorkbookError, explain
 from .session import require_connection, shared_client
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One call and what came of it. `pd.DataFrame(answers)` makes a table of many.
 
@@ -220,8 +220,8 @@ def check_questions(questions: Iterable[str]) -> list[str]:
     return questions
 
 
-def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
-    """The values as a list; raises BadInput for none, and for a bare string where a list belongs."""
+def check_iterable(values: object, name: str, what: str) -> None:
+    """Raises BadInput for what is no list, and for a bare string where a list belongs."""
     if isinstance(values, str):
         raise BadInput(
             f"`{name}` is a single string, and a list is needed.", f"Put it in brackets: [{_shortened(values)}]."
@@ -233,6 +233,11 @@ def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
         )
     if not isinstance(values, Iterable):
         raise BadInput(f"`{name}` is {_article(type(values).__name__)}, not a list.", f"Give a list of {what}.")
+
+
+def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
+    """The values as a list; raises BadInput for none, and for a bare string where a list belongs."""
+    check_iterable(values, name, what)
     values = list(values)
     if not values:
         raise BadInput(f"There are no {what} in `{name}`.", "Put at least one into the list.")

@@ -1,6 +1,9 @@
 """Errors that a learner reads: one sentence on what happened, one on what to do."""
 
+import math
+import time
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from random import random
 from typing import Any
 
@@ -8,6 +11,7 @@ import openai
 
 from .catalog import DEFAULT_MODEL
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a retry, where the service does not say how long; the SDK's
 LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
 
 
@@ -125,7 +129,7 @@ def _in_words(error: Exception) -> tuple[str, str]:
         return "The client was closed already.", "Run the cell that makes the client again."
     if "different event loop" in str(error) or "loop is closed" in str(error):
         return "The client belongs to another event loop.", "Make the client in the same asyncio.run that uses it."
-    if isinstance(error, (IndexError, AttributeError, TypeError)):
+    if isinstance(error, (openai.APIResponseValidationError, IndexError, AttributeError, TypeError)):
         return "What the service sent is no answer to a question.", "Check the base URL that the client was made with."
     return f"The call failed ({type(error).__name__}: {error}).", "If it happens again, look that message up."
 
@@ -146,9 +150,40 @@ def pause_before_retry(error: BaseException | None, attempt: int) -> float | Non
         return None
     if response is None and not isinstance(error, openai.APIConnectionError):
         return None
-    headers = response.headers if response is not None else {}
+    told = told_to_wait(response)
+    if told is not None:
+        return told if told <= LONGEST_RETRY_AFTER else None
+    return min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * (1 - 0.25 * random())
+
+
+def told_to_wait(response: Any) -> float | None:
+    """Seconds until the service wants to be asked again; None where it does not say."""
+    if response is None:
+        return None
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         with suppress(KeyError, ValueError):
-            told = float(headers[name]) * unit
-            return told if told <= LONGEST_RETRY_AFTER else None
-    return min(0.5 * 2 ** (attempt - 1), 8.0) * (1 - 0.25 * random())
+            told = float(response.headers[name]) * unit
+            if 0 < told < math.inf:
+                return told
+    with suppress(KeyError, ValueError, TypeError, OverflowError):  # it may be a date, too
+        told = parsedate_to_datetime(response.headers["retry-after"]).timestamp() - time.time()
+        return told if told > 0 else None
+    return None
+
+
+def is_rate_limit(error: BaseException) -> bool:
+    """Whether it is a 429 that waiting helps."""
+    return isinstance(error, openai.RateLimitError) and error.code != "insufficient_quota"
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether each further call would fail in the same way: a wrong key, no credit, no such model or address.
+
+    >>> is_final(WorkbookError("Practice mode stopped a call.", "Make the client again."))
+    True
+    """
+    if isinstance(error, WorkbookError | openai.AuthenticationError | openai.NotFoundError):
+        return True
+    if not isinstance(error, openai.RateLimitError):
+        return False
+    return not is_rate_limit(error) or (told_to_wait(error.response) or 0.0) > LONGEST_RETRY_AFTER

@@ -126,6 +126,16 @@ def mode() -> Literal["practice", "live"] | None:
     return _session.mode
 
 
+def endpoint(client: AsyncOpenAI) -> str:
+    """Who answers a client: "practice", or a host and path. The same tomorrow, when practice has another port."""
+    url = str(client.base_url)
+    if _session.mode == "practice" and url.rstrip("/") in (_session.url, _session.practice_url):
+        return "practice"
+    parts = urlsplit(url)
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    return f"{parts.hostname}{f':{parts.port}' if parts.port and not local else ''}{parts.path.rstrip('/')}"
+
+
 def spent() -> Spent:
     """What has been asked for since the mode was chosen, by any code in this process."""
     return _totals.spent

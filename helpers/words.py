@@ -4,12 +4,12 @@ import html
 import re
 
 
-def counted(number: int, what: str) -> str:
+def counted(number: int, one: str, many: str = "") -> str:
     """
-    >>> counted(1, "call"), counted(1_200, "call")
-    ('1 call', '1,200 calls')
+    >>> counted(1, "call"), counted(1_200, "call"), counted(2, "retry", "retries")
+    ('1 call', '1,200 calls', '2 retries')
     """
-    return f"{number:,} {what}{'s' * (number != 1)}"
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def marked(text: str) -> str:

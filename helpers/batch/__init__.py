@@ -1,93 +1,143 @@
-"""Many questions, a limited number of them in flight."""
+"""Many questions: asked a limited number at a time, tried again, saved, and never paid for twice."""
 
 import asyncio
 import os
-import time
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 from openai import AsyncOpenAI
 
-from ..calls import Answer, ask_model, check_list, failure
+from ..calls import Answer
 from ..catalog import DEFAULT_MODEL
-from ..errors import BadInput, WorkbookError, pause_before_retry
-from ..session import shared_client
-from ..trace import one_call
-from .store import Store
+from ..errors import WorkbookError
+from .estimates import Estimate, estimate
+from .questions import Source
+from .result import Answers, Summary
+from .run import END, Run, Settings
+
+__all__ = [
+    "Answers",
+    "Estimate",
+    "Summary",
+    "estimate",
+    "last_batch",
+    "process_questions_as_completed",
+    "process_questions_batch",
+]
+
+_last: Run | None = None
 
 
 async def process_questions_batch(
-    questions: Iterable[str],
+    questions: Source,
     *,
     model: str = DEFAULT_MODEL,
-    max_concurrency: int = 10,
+    instructions: str = "",
+    options: Mapping[str, Any] | None = None,
     client: AsyncOpenAI | None = None,
+    max_concurrency: int = 10,
+    max_retries: int = 5,
+    timeout: float | None = None,
+    deadline: float | None = None,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
     save_to: str | os.PathLike[str] | None = None,
-    on_progress: Callable[[Answer], None] | None = None,
-) -> list[Answer]:
+    on_progress: Callable[[Answer], object] | None = None,
+    progress: bool | None = None,
+) -> Answers:
     """Asks all questions, `max_concurrency` of them at a time: an `Answer` for each, in the order given.
 
-    A failure is an `Answer` too (`success` is False) and does not touch the others. `queued` says how many seconds a
-    question waited for a free slot, `time` how long the service took. What may pass (429, 500, a broken connection) is
-    tried again, as often as the client's `max_retries` says; no slot is held while waiting for that.
-    `on_progress` is called with each Answer as soon as it is final, so in the order in which they come in; it must be
-    quick, as no call gets on meanwhile, and raise nothing.
-    With `save_to`, each answer is on disk before it counts as done, in an SQLite file that others can read meanwhile.
-    After a crash, a `kill -9`, or a full disk the same call goes on where it stopped: no question whose answer was
-    saved is sent again. Failures are not saved, so the same call asks them once more. Another model is another job.
-    Raises BadInput where there is nothing to ask, or `save_to` is something else's file; WorkbookError where it is
-    damaged, locked or cannot be written. However it ends, no call is left in flight.
+    What it returns is a list with a `summary`. A failure is an `Answer` too (`success` is False) and does not touch the
+    others. A question that comes twice is asked once; what is no question (NaN, an empty text) becomes a failed row.
+
+    - `questions`: a list, a column of a DataFrame, the path of a CSV file, any iterator or async iterator, read as it
+      is needed.
+    - `instructions` go before each question, as the system message; `options` are further parameters of
+      `chat.completions.create`, such as `{"temperature": 0}`.
+    - `client`: any `AsyncOpenAI`; without it the workbook's own. Its own retries are switched off here.
+    - `max_retries`: how often a question is asked again after a 429, a 500 or a broken connection. Pauses keep to
+      `retry-after`, or double from half a second; no slot is held meanwhile. A 429 slows the whole batch. While others
+      get through, it is not counted, up to `max_retries` times a question.
+    - `timeout`: seconds for one attempt; `deadline`: seconds for the whole batch.
+    - `requests_per_minute`, `tokens_per_minute`: never more than that. Without them the rate is read from the
+      `x-ratelimit-*` headers, or learned from the 429s.
+    - `save_to`: an SQLite file. Each answer is on disk before it counts as done, and others can read it meanwhile.
+      After a crash, a `kill -9` or a full disk the same call goes on where it stopped: what was saved is not sent
+      again. Failures are not saved, so they are. Another model, other instructions or options, or another service is
+      another job in the same file.
+    - `on_progress` is called with the Answer of each row as soon as it is final; it must be quick, as no call gets on
+      meanwhile. `progress`: tqdm's bar; None shows it in a notebook and in a terminal, False never.
+
+    A wrong key, an empty quota, a model that does not exist, or a service that fails for a hundred questions in a row
+    stop the batch when what is in flight has come back; the other rows say why they were not sent. A `deadline` stops
+    it at once.
+    When it is interrupted or cancelled, `last_batch()` has what was finished. However it ends, nothing is left in
+    flight.
+    Raises BadInput where there is nothing to ask, or where `save_to` is something else's file; WorkbookError where it
+    is damaged, locked or cannot be written.
 
     >>> answers = await process_questions_batch(["What is Python?", "What is Go?"], max_concurrency=2)
-    >>> sum(answer.success for answer in answers)
+    >>> answers.summary.succeeded, answers.summary.retries
+    (2, 0)
+    """
+    settings = Settings(
+        model=model,
+        instructions=instructions,
+        options=options or {},
+        client=client,
+        max_concurrency=max_concurrency,
+        max_retries=max_retries,
+        timeout=timeout,
+        deadline=deadline,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        save_to=save_to,
+        on_progress=on_progress,
+        progress=progress,
+    )
+    global _last
+    run = _last = Run(questions, settings)
+    await run.go()
+    return run.result()
+
+
+async def process_questions_as_completed(
+    questions: Source, *, model: str = DEFAULT_MODEL, **settings: Any
+) -> AsyncIterator[Answer]:
+    """Like `process_questions_batch`, and with the same settings; but gives each Answer as soon as it is there.
+
+    So in the order in which they come in, one for each row. It keeps none, and asks no further ahead than its reader
+    reads: with `save_to` any number of questions fits into memory. Who leaves the loop early ends the batch.
+
+    >>> async for answer in process_questions_as_completed(["What is Python?", "What is Go?"]):
+    ...     assert answer.success
+    >>> last_batch().summary.succeeded
     2
     """
-    questions = check_list(questions, "questions", "questions")
-    if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
-        raise BadInput(
-            f"max_concurrency={max_concurrency!r} is not a valid number of calls in flight.",
-            "Give a whole number, 1 or more, such as 10.",
-        )
-    client = client or await shared_client()
-    attempts = client.max_retries + 1
-    once = client.with_options(max_retries=0)  # retried is here, where no slot is held meanwhile
-    slots = asyncio.Semaphore(max_concurrency)
+    global _last
+    run = _last = Run(questions, Settings(model=model, **settings), keep=False)
+    ready = run.ready = asyncio.Queue()
+    working = asyncio.ensure_future(run.go())
+    working.add_done_callback(lambda _: ready.put_nowait(END))
+    try:
+        while (answer := await ready.get()) is not END:
+            run.room.set()
+            yield answer
+        await working
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
-    async def ask(question: str) -> Answer:
-        queued = served = 0.0
-        with one_call(time.perf_counter()):
-            for attempt in range(1, attempts + 1):
-                waiting_since = time.perf_counter()
-                async with slots:
-                    if store is not None and (saved := store.saved(question)):
-                        return saved
-                    queued += time.perf_counter() - waiting_since
-                    try:
-                        answer, pause = await ask_model(once, model, question), None
-                    except WorkbookError as error:
-                        answer, pause = failure(question, model, error), pause_before_retry(error.__cause__, attempt)
-                    served += answer.time
-                    answer = replace(answer, queued=queued, time=served, attempts=attempt if answer.attempts else 0)
-                    if store is not None and answer.success:
-                        await store.save(answer)
-                if pause is None or attempt == attempts:
-                    break
-                await asyncio.sleep(pause)
-        return answer
 
-    async def ask_and_tell(question: str) -> Answer:
-        answer = await ask(question)
-        if on_progress is not None:
-            on_progress(answer)
-        return answer
+def last_batch() -> Answers:
+    """The answers and the summary of the batch that was started last: also of one that was stopped, or still runs.
 
-    with ExitStack() as opened:
-        store = None if save_to is None else opened.enter_context(Store(save_to, {"model": str(model)}))
-        tasks = [asyncio.ensure_future(ask_and_tell(question)) for question in questions]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    Rows that are not done yet are left out while it runs.
+
+    >>> answers = await process_questions_batch(["What is Python?"])
+    >>> last_batch() == answers
+    True
+    """
+    if _last is None:
+        raise WorkbookError("No batch was started yet.", "Start one with process_questions_batch(questions).")
+    return _last.result()

@@ -9,18 +9,18 @@ from typing import Any
 
 import ipywidgets
 
+from .. import csv_file
 from ..batch import process_questions_batch
 from ..calls import Answer, check_question, check_questions
 from ..catalog import DEFAULT_MODEL
+from ..csv_file import CsvFile
 from ..errors import BadInput
 from ..session import shared_client
 from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..trace import Trace
 from ..words import counted
-from . import csv_file
 from .base import FRAME, OFFERED, Box, Line, button, row, so_far, working_for
-from .csv_file import CsvFile
 from .front import Column, Table, TextField
 
 MOST = 50  # calls in flight
@@ -216,7 +216,12 @@ class BatchBox(Box):
         try:
             with run.trace:
                 await process_questions_batch(
-                    run.questions, model=run.model, max_concurrency=limit, client=client, on_progress=finished
+                    run.questions,
+                    model=run.model,
+                    max_concurrency=limit,
+                    client=client,
+                    on_progress=finished,
+                    progress=False,
                 )
         finally:
             drawing.cancel()

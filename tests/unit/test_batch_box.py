@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from helpers import Answer, BadInput, batch_box, faults, process_questions_batch
+from helpers import Answer, BadInput, batch_box, csv_file, faults, process_questions_batch
 from helpers.mock_api import MockAPI
-from helpers.widgets import csv_file
 from helpers.widgets.batch_box import BatchBox
 
 practice = pytest.mark.usefixtures("connected")
@@ -62,12 +61,12 @@ def test_pasted_questions_are_asked_and_shown(connected: MockAPI) -> None:
         assert box._model.value == "gpt-6.1-sol" and box._limit.value == 2
         box._field.value = "What is Python?\n\n   \n  What is Go?  \r\nWhat is Python?\n"
         await run(box)
-        assert asked(connected) == ["What is Go?", "What is Python?", "What is Python?"]
+        assert asked(connected) == ["What is Go?", "What is Python?"], "the same question is asked once"
         assert {each.model for each in connected.served} == {"gpt-6.1-sol"}
         assert box.status.text == "3 of 3 answered."
         assert box._progress.text.startswith("3 of 3 · ") and "in all" in box._progress.text
         assert "left" not in box._progress.text and "failed" not in box._progress.text
-        assert "This notebook so far: 3 answers" in box._totals.text and "nothing is charged" in box._totals.text
+        assert "This notebook so far: 2 answers" in box._totals.text and "nothing is charged" in box._totals.text
         assert "3 questions, gpt-6.1-sol" in box._picture.value
         assert sorted(row[:2] for row in box._table.rows) == [
             [1, "What is Python?"],

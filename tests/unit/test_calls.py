@@ -108,7 +108,7 @@ def test_the_same_work_both_ways() -> None:
 def test_a_batch_keeps_its_order_and_its_limit() -> None:
     questions = [f"question {number}" for number in range(20)]
     with faults(server_error=["question 3"]), watch() as trace:
-        answers = run(process_questions_batch(questions, max_concurrency=4))
+        answers = run(process_questions_batch(questions, max_concurrency=4, max_retries=2))
     assert trace.max_in_flight <= 4
     assert [answer.question for answer in answers] == questions
     assert [answer.question for answer in answers if not answer.success] == ["question 3"]

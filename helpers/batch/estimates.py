@@ -1,0 +1,133 @@
+"""What a batch will take, before anything is sent: calls, tokens, money and time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
+
+from ..calls import Answer, check_question
+from ..catalog import DEFAULT_MODEL, MODELS, cost
+from ..errors import BadInput
+from ..timeline.record import duration
+from ..totals import usd
+from ..words import counted
+from .questions import Source, read
+
+# OpenAI's rule of thumb for English: https://platform.openai.com/tokenizer
+CHARACTERS = 4  # in a token
+FRAME = 7  # tokens around each question: the roles, and where a message begins and ends
+ANSWER = 150  # tokens of an answer of which nothing is known
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`seconds` and `cost` (USD) are None where the model is not in the catalogue and no sample says more."""
+
+    questions: int
+    calls: int  # a question that comes twice is asked once; what cannot be sent is not
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    seconds: float | None
+    because: str  # what decides how long it takes
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def __str__(self) -> str:
+        time = f"about {duration(self.seconds)} ({self.because})" if self.seconds is not None else "time not known"
+        return (
+            f"{counted(self.questions, 'question')}, {counted(self.calls, 'call')}: "
+            f"about {self.tokens:,} tokens, {usd(self.cost)}, {time}"
+        )
+
+
+def estimate(
+    questions: Source,
+    *,
+    model: str = DEFAULT_MODEL,
+    instructions: str = "",
+    sample: Iterable[Answer] = (),
+    answer_tokens: float | None = None,
+    max_concurrency: int = 10,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+) -> Estimate:
+    """What a batch of these questions will take; nothing is sent.
+
+    Tokens of the questions are counted by the rule of thumb (four characters of English each; other scripts take
+    more). How long the answers will be nobody knows: give `answer_tokens`, or, better, a `sample`: the Answers to some
+    of the questions, whose lengths and times are then taken for all. Without both it reckons with 150 tokens, and with
+    the times of the practice models. An iterator is read to its end.
+
+    >>> print(estimate(["What is Python?"] * 3 + ["What is Go?"], answer_tokens=100))  # doctest: +ELLIPSIS
+    4 questions, 2 calls: about 220 tokens, 0.00010 USD, about ...
+    """
+    each, _ = read(questions)
+    if not hasattr(each, "__next__"):
+        raise BadInput("An async iterator cannot be read here.", "Give a list of its questions.")
+    rows, texts = 0, set[str]()
+    for value in each:  # type: ignore[union-attr]
+        rows += 1
+        try:
+            check_question(value)
+        except BadInput:
+            continue
+        texts.add(str(value))
+    calls = len(texts)
+    good = [answer for answer in sample if answer.success]
+    asked = calls * (FRAME + (tokens_in(instructions) if instructions else 0)) + sum(map(tokens_in, texts))
+    known_prompts = [answer for answer in good if answer.prompt_tokens]
+    if known_prompts:  # how far off the rule of thumb is here
+        guessed = sum(tokens_in(a.question) + FRAME + tokens_in(instructions) for a in known_prompts)
+        asked *= sum(a.prompt_tokens or 0 for a in known_prompts) / guessed
+    lengths = [answer.completion_tokens for answer in good if answer.completion_tokens is not None]
+    length = answer_tokens if answer_tokens is not None else fmean(lengths) if lengths else ANSWER
+    prompt, written = round(asked), round(calls * length)
+    seconds, because = _time(
+        calls,
+        prompt + written,
+        _seconds_each(model, good, length),
+        max_concurrency,
+        requests_per_minute,
+        tokens_per_minute,
+    )
+    return Estimate(rows, calls, prompt, written, cost(model, prompt, written), seconds, because)
+
+
+def tokens_in(text: str) -> float:
+    """About how many tokens a text has; a sign beyond ASCII counts as one.
+
+    >>> tokens_in("What is Python?"), tokens_in("日本語")
+    (3.75, 3.0)
+    """
+    if text.isascii():
+        return len(text) / CHARACTERS
+    plain = len(text.encode("ascii", "ignore"))
+    return plain / CHARACTERS + len(text) - plain
+
+
+def _seconds_each(model: str, sample: list[Answer], length: float) -> float | None:
+    if sample:
+        return fmean(answer.time for answer in sample)
+    if model not in MODELS:
+        return None
+    practice = MODELS[model].practice
+    return practice.first_token + length / practice.tokens_per_second
+
+
+def _time(
+    calls: int, tokens: int, each: float | None, at_once: int, requests: float | None, per_minute: float | None
+) -> tuple[float | None, str]:
+    """The slowest of what limits it."""
+    times = {}
+    if each is not None:
+        times[f"{each:.2g} s a call, {at_once:,} at a time"] = max(calls / at_once, 1.0 if calls else 0.0) * each
+    if requests:
+        times[f"at {requests:,g} requests a minute"] = calls / requests * 60
+    if per_minute:
+        times[f"at {per_minute:,g} tokens a minute"] = tokens / per_minute * 60
+    if not times:
+        return None, ""
+    because = max(times, key=lambda name: times[name])
+    return times[because], because

@@ -1,0 +1,229 @@
+"""What a batch tells of itself: its summary, what it will take, and its progress."""
+
+import pickle
+import sys
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from helpers import Answer, estimate
+from helpers.batch import Estimate, Summary, progress
+from helpers.catalog import MODELS, cost
+from helpers.errors import BadInput
+
+from .service import ANSWERED, Service, cost_of, run, tokens_of
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+QUESTIONS = [f"Question number {number}?" for number in range(20)]
+
+# ---- the summary -------------------------------------------------------------------------------------------------
+
+
+def test_the_summary_of_a_batch_that_went_well() -> None:
+    answers = run(Service(), ["What is Go?"] * 2 + ["What is Rust?"], max_concurrency=2)
+    summary = answers.summary
+    lines = str(summary).splitlines()
+    spent = cost_of("What is Go?") + cost_of("What is Rust?")
+    assert lines[0].startswith("3 of 3 questions answered in ")
+    assert lines[1:4] == [
+        "Asked once for several rows: 1 row spared",
+        "Sent: 2 requests",
+        f"Used: {sum(tokens_of('What is Go?') + tokens_of('What is Rust?'))} tokens, {spent:.5f} USD",
+    ]
+    assert lines[4].startswith("Speed: ") and lines[4].endswith(" of the ideal")
+    assert len(lines) == 5
+    assert 0 < summary.share_of_ideal <= 1
+    assert summary.seconds >= summary.longest > 0
+
+
+def test_the_summary_says_what_went_wrong() -> None:
+    summary = Summary(
+        max_concurrency=10,
+        rows=2000,
+        succeeded=1200,
+        failed=Counter({"NotSent": 798, "BadRequestError": 2}),
+        saved=100,
+        asked=1102,
+        requests=1105,
+        cut_off=3,
+        tokens=30_000,
+        cost=1.5,
+        unknown_costs=1,
+        seconds=60.0,
+        answer_seconds=300.0,
+        stopped="The deadline of 60 s was over.",
+    )
+    assert str(summary).splitlines() == [
+        "1,200 of 2,000 questions answered in 1 min 0 s",
+        "Stopped: The deadline of 60 s was over.",
+        "Failed: 798 NotSent, 2 BadRequestError",
+        "From the file, not sent again: 100",
+        "Sent: 1,105 requests, 3 retries among them",
+        "Cut off in flight (the service may charge for them): 3",
+        "Used: 30,000 tokens, 1.50 USD, and 1 answer of unknown cost",
+        "Speed: 18.3 answers a second, 50% of the ideal",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "share"),
+    [
+        ({"seconds": 10.0, "answer_seconds": 20.0}, 1.0),  # two at a time, all the time
+        ({"seconds": 20.0, "answer_seconds": 20.0}, 0.5),  # half of them idle
+        ({"seconds": 10.0, "answer_seconds": 10.0, "longest": 9.0}, 0.9),  # a slow last one
+        ({"seconds": 10.0, "answer_seconds": 1.0, "requests_per_minute": 60.0}, 0.8),  # a rate
+        ({"seconds": 1.0, "answer_seconds": 20.0}, 1.0),
+        ({"seconds": 0.0}, 1.0),
+    ],
+)
+def test_the_share_of_the_ideal(facts: dict[str, float], share: float) -> None:
+    summary = Summary(max_concurrency=2, rows=10, succeeded=10, repeated=1, saved=1, **facts)  # type: ignore[arg-type]
+    assert summary.share_of_ideal == pytest.approx(share)
+
+
+def test_an_answer_of_unknown_cost_is_counted() -> None:
+    summary = run(Service(), QUESTIONS, model="a-model-of-my-own").summary
+    assert (summary.unknown_costs, summary.cost) == (20, 0.0)
+    assert "0 USD, and 20 answers of unknown cost" in str(summary)
+
+
+def test_the_answers_are_a_table() -> None:
+    answers = run(Service(lambda question, nth: "400" if question == QUESTIONS[3] else ANSWERED), QUESTIONS)
+    table = pd.DataFrame(answers)
+    assert list(table["question"]) == QUESTIONS
+    assert list(table.columns) == list(Answer("", "").keys())
+    assert table["success"].sum() == 19 and table["tokens"].sum() == answers.summary.tokens
+    assert table.loc[3, "error_type"] == "BadRequestError"
+
+
+def test_answers_are_pickled_with_their_summary() -> None:
+    answers = run(Service(), QUESTIONS)
+    again = pickle.loads(pickle.dumps(answers))
+    assert again == answers and again.summary == answers.summary
+    assert pickle.loads(pickle.dumps(answers[0])) == answers[0]
+
+
+# ---- what it will take -------------------------------------------------------------------------------------------
+
+
+def test_an_estimate_counts_what_would_be_sent() -> None:
+    told = estimate(["What is Go?"] * 3 + ["What is Rust?", None, float("nan"), ""], answer_tokens=100)
+    assert (told.questions, told.calls, told.completion_tokens) == (7, 2, 200)
+    assert told.prompt_tokens == round((11 + 13) / 4 + 2 * 7)
+    assert told.cost == cost("gpt-6-luna", told.prompt_tokens, 200)
+    assert str(told).startswith(f"7 questions, 2 calls: about {told.tokens} tokens, 0.00010 USD, about ")
+    assert estimate(["What is Go?"], instructions="x" * 400).prompt_tokens == 100 + round(11 / 4 + 7)
+
+
+def test_an_estimate_is_of_the_size_of_the_batch() -> None:
+    answers = run(Service(), QUESTIONS)
+    told = estimate(QUESTIONS, sample=answers[:5])
+    assert told.completion_tokens == sum(answer.completion_tokens or 0 for answer in answers)
+    assert told.prompt_tokens == pytest.approx(sum(answer.prompt_tokens or 0 for answer in answers), rel=0.1)
+    assert told.cost == pytest.approx(answers.summary.cost, rel=0.1)
+
+
+@pytest.mark.parametrize("questions", [iter(QUESTIONS), pd.Series(QUESTIONS), tuple(QUESTIONS)])
+def test_any_iterable_is_estimated(questions: Any) -> None:
+    assert estimate(questions).calls == 20
+
+
+def slowest(**limits: Any) -> Estimate:
+    sample = [Answer("q", "gpt-6-luna", "a", time=2.0, completion_tokens=93, prompt_tokens=None)]
+    return estimate([f"{number:04}" * 7 for number in range(1000)], sample=sample, max_concurrency=10, **limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds", "because"),
+    [
+        ({}, 200, "2 s a call, 10 at a time"),
+        ({"requests_per_minute": 60}, 1000, "at 60 requests a minute"),
+        ({"requests_per_minute": 6000}, 200, "2 s a call, 10 at a time"),
+        ({"tokens_per_minute": 10_700}, 600, "at 10,700 tokens a minute"),
+    ],
+)
+def test_the_slowest_limit_decides(limits: dict[str, float], seconds: float, because: str) -> None:
+    told = slowest(**limits)
+    assert (round(told.seconds or 0.0, 6), told.because) == (seconds, because)
+    assert because in str(told)
+
+
+def test_a_call_takes_its_time_however_many_go_at_once() -> None:
+    practice = MODELS["gpt-6-luna"].practice
+    one = practice.first_token + 90 / practice.tokens_per_second
+    assert estimate(["What is Go?"], answer_tokens=90, max_concurrency=100).seconds == pytest.approx(one)
+
+
+def test_of_an_unknown_model_only_the_tokens_are_known() -> None:
+    told = estimate(QUESTIONS, model="a-model-of-my-own")
+    assert (told.cost, told.seconds) == (None, None)
+    assert str(told).endswith("price unknown, time not known")
+    sample = [Answer("q", "a-model-of-my-own", "a", time=2.0)]
+    assert estimate(QUESTIONS, model="a-model-of-my-own", sample=sample, max_concurrency=10).seconds == 4.0
+
+
+def test_what_cannot_be_estimated_is_refused() -> None:
+    with pytest.raises(BadInput, match="There are no questions"):
+        estimate([])
+    with pytest.raises(BadInput, match="a list is needed"):
+        estimate("What is Go?")
+
+
+# ---- the progress bar --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.001)
+
+
+@pytest.mark.usefixtures("shown_at_once")
+def test_the_bar_shows_failures_retries_and_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    kinds = {(QUESTIONS[0], 1): "400", (QUESTIONS[1], 1): "500"}
+    service = Service(lambda question, nth: kinds.get((question, nth), ANSWERED))
+    answers = run(service, QUESTIONS, progress=True)
+    out, bar = capsys.readouterr()
+    last = bar.split("\r")[-1]
+    assert not out
+    assert "20/20" in last and "failed=1" in last and "retries=1" in last
+    assert f"cost={answers.summary.cost:.5f} USD" in last
+    assert bar.endswith("\n")
+
+
+@pytest.mark.usefixtures("shown_at_once")
+def test_of_an_iterator_the_bar_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    run(Service(), iter(QUESTIONS), progress=True)
+    assert "20 questions [" in capsys.readouterr().err.split("\r")[-1]
+
+
+@pytest.mark.usefixtures("shown_at_once")
+def test_a_batch_that_is_stopped_leaves_its_bar_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = run(Service(lambda question, nth: "401"), QUESTIONS, progress=True)
+    assert answers.summary.failed.total() == 20
+    assert "20/20" in (last := capsys.readouterr().err.split("\r")[-1]) and "failed=20" in last
+
+
+@pytest.mark.usefixtures("shown_at_once")
+@pytest.mark.parametrize(("wanted", "terminal"), [(None, False), (False, False), (False, True)])
+def test_it_is_quiet_where_nobody_looks(
+    wanted: bool | None, terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    run(Service(), QUESTIONS, progress=wanted)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("shown_at_once")
+def test_in_a_terminal_it_shows_by_itself(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    run(Service(), QUESTIONS)
+    assert "20/20" in capsys.readouterr().err
+
+
+def test_what_ends_at_once_shows_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    run(Service(), QUESTIONS[:3], progress=True)
+    assert capsys.readouterr() == ("", "")
