@@ -34,11 +34,12 @@ TRACE_QUESTIONS, TRACE_PAIRS = 250, 121  # short and many: what else the machine
 IMPORTS = 9
 SECONDS = 1_800  # the patience with one process
 
-OURS, SAVING, PLAIN = "workbook", "workbook-saving", "openai-aiohttp"
+OURS, SAVING, NOT_KEPT, PLAIN = "workbook", "workbook-saving", "workbook-not-kept", "openai-aiohttp"
 
 MEMORY = {  # what is given an iterator
     OURS: "this workbook's batch, answers kept",
     SAVING: "this workbook's batch, answers kept, and each saved with `save_to`",
+    NOT_KEPT: "this workbook's batch, each saved, none kept",
     PLAIN: "`AsyncOpenAI` on aiohttp, a task for each behind a semaphore",
 }
 IMPORT = """\
@@ -220,7 +221,7 @@ def main() -> int:
     questions = {latency: n // scale for latency, n in QUESTIONS.items()}
 
     # saving is another job than the others do
-    ways = options.only or [way for way in WAYS if way != SAVING]
+    ways = options.only or [way for way in WAYS if way not in (SAVING, NOT_KEPT)]
     missing = [way for way in ways if importlib.util.find_spec(WAYS[way].module) is None]
     ways = [way for way in ways if way not in missing]
     runner = Runner()

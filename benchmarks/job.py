@@ -8,7 +8,7 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ async def trace(job: Job) -> float:
 
     async with WAYS[job.way].open(job.url, job.limit) as ask:
 
-        async def watched(questions: Iterable[str]) -> Sequence[str | None]:
+        async def watched(questions: Iterable[str]) -> Iterable[str | None]:
             with watch() as trace:
                 texts = await ask(questions)
             assert trace.requests == job.n

@@ -6,8 +6,9 @@ it is opened: a process measures one of them.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -19,7 +20,7 @@ MODEL = "gpt-6-luna"
 KEY = "no-key"
 SECONDS = 60.0  # the patience with one call
 
-Ask = Callable[[Iterable[str]], Awaitable[Sequence[str | None]]]
+Ask = Callable[[Iterable[str]], Awaitable[Iterable[str | None]]]
 
 
 async def all_behind_a_semaphore(
@@ -59,6 +60,34 @@ async def workbook(url: str, limit: int, *, save: bool = False) -> AsyncIterator
                 return [answer.answer for answer in answers]
 
             yield ask
+
+
+@asynccontextmanager
+async def workbook_not_kept(url: str, limit: int) -> AsyncIterator[Ask]:
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    from helpers import process_questions_as_completed
+
+    client = AsyncOpenAI(base_url=url, api_key=KEY, timeout=SECONDS, http_client=DefaultAioHttpClient())
+    with TemporaryDirectory() as folder:
+        async with client:
+            files = (Path(folder) / f"{number}.db" for number in count())
+
+            async def ask(questions: Iterable[str]) -> Iterable[str | None]:
+                file = next(files)
+                async for answer in process_questions_as_completed(
+                    questions, model=MODEL, max_concurrency=limit, client=client, save_to=file
+                ):
+                    assert answer.success
+                return _in_order(file)  # read from the file when the measurement is over
+
+            yield ask
+
+
+def _in_order(file: Path) -> Iterator[str | None]:
+    with closing(sqlite3.connect(file)) as connection:
+        rows = connection.execute("SELECT question, answer FROM answers").fetchall()
+    yield from (answer for _, answer in sorted(rows, key=lambda row: int("".join(filter(str.isdigit, row[0])))))
 
 
 @asynccontextmanager
@@ -182,6 +211,7 @@ WAYS: dict[str, Way] = {
     "aiohttp": Way("bare aiohttp session (the floor)", bare_aiohttp, "aiohttp"),
     "workbook": Way("**this workbook's batch**", workbook),
     "workbook-saving": Way("this workbook's batch, each answer saved", partial(workbook, save=True)),
+    "workbook-not-kept": Way("this workbook's batch, each answer saved and not kept", workbook_not_kept),
     "lm-deluge": Way("lm-deluge (its own HTTP)", lm_deluge, "lm_deluge", COMPETITORS),
     "openai-aiohttp": Way("`AsyncOpenAI` on aiohttp, semaphore", openai_aiohttp, "aiohttp"),
     "openai": Way("`AsyncOpenAI`, default transport, semaphore", openai_default),
