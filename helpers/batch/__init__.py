@@ -102,12 +102,13 @@ async def process_questions_batch(
 
 
 async def process_questions_as_completed(
-    questions: Source, *, model: str = DEFAULT_MODEL, **settings: Any
+    questions: Source, *, model: str = DEFAULT_MODEL, progress: bool | None = False, **settings: Any
 ) -> AsyncIterator[Answer]:
     """Like `process_questions_batch`, and with the same settings; but gives each Answer as soon as it is there.
 
     So in the order in which they come in, one for each row. It keeps none, and asks no further ahead than its reader
     reads: with `save_to` any number of questions fits into memory. Who leaves the loop early ends the batch.
+    A bar it shows only with `progress=True`.
 
     >>> async for answer in process_questions_as_completed(["What is Python?", "What is Go?"]):
     ...     assert answer.success
@@ -115,7 +116,7 @@ async def process_questions_as_completed(
     2
     """
     global _last
-    run = _last = Run(questions, Settings(model=model, **settings), keep=False)
+    run = _last = Run(questions, Settings(model=model, progress=progress, **settings), keep=False)
     ready = run.ready = asyncio.Queue()
     working = asyncio.ensure_future(run.go())
     working.add_done_callback(lambda _: ready.put_nowait(END))

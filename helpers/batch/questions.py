@@ -24,7 +24,10 @@ def read(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any], int | N
     if isinstance(questions, AsyncIterable):
         return aiter(questions), None
     if isinstance(questions, os.PathLike) or _is_csv(questions):
-        return questions_in(Path(os.fspath(questions))), None  # type: ignore[arg-type]
+        path = Path(os.fspath(questions))  # type: ignore[arg-type]
+        # read once before anything is sent: a line that cannot be read costs nothing then
+        count = sum(1 for _ in questions_in(path))
+        return questions_in(path), count
     check_iterable(questions, "questions", "questions")
     count = len(questions) if isinstance(questions, Sized) else None
     if count == 0:

@@ -1,6 +1,7 @@
 """What a batch can be given to ask, and how far ahead it reads."""
 
 import asyncio
+import gc
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -129,31 +130,6 @@ def test_instructions_and_options_go_with_each_question() -> None:
     run(Keeping(), ["What is Go?"], model="gpt-6.1-sol", instructions="Be brief.", options={"temperature": 0})
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is Go?"}]
     assert bodies == [{"model": "gpt-6.1-sol", "messages": messages, "temperature": 0}]
-
-
-@pytest.mark.parametrize(
-    ("refusals", "alone", "attempts"), [(4, False, 5), (5, False, -5), (2, True, 3), (3, True, -3)]
-)
-def test_429s_do_not_count_while_others_get_through(refusals: int, alone: bool, attempts: int) -> None:
-    """But no more of them than there may be retries; `attempts` is below 0 where they were in vain."""
-    question, done = "What is Go?", list[str]()
-
-    class Busy(Service):
-        async def wait(self, asked: str) -> None:
-            before = len(self.answered)
-            while asked == question and not alone and len(self.answered) == before:
-                await asyncio.sleep(0)
-
-    def each() -> Iterator[str]:
-        yield question
-        number = 0
-        while not alone and question not in done:
-            number += 1
-            yield f"Question number {number}?"
-
-    service = Busy(lambda asked, nth: "429" if asked == question and nth <= refusals else ANSWERED)
-    answers = run(service, each(), max_retries=2, on_progress=lambda answer: done.append(answer.question))
-    assert (answers[0].success, answers[0].attempts) == (attempts > 0, abs(attempts))
 
 
 class OfMyOwn(AsyncOpenAI):
@@ -308,13 +284,15 @@ def test_a_file_that_holds_no_questions_is_refused(content: bytes, words: str, t
     assert not service.asked
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # of a file that nobody closed
 @pytest.mark.parametrize("line", ['"What is Rust?\n', "3,What,is,Rust?\n"])
-def test_a_file_that_is_damaged_further_down_keeps_what_came_before(line: str, tmp_path: Path) -> None:
+def test_a_file_that_is_damaged_further_down_is_refused_before_anything_is_sent(line: str, tmp_path: Path) -> None:
     file, service = tmp_path / "questions.csv", Service()
     file.write_text(f"id,question\n1,What is Go?\n2,What is Java?\n{line}")
     with pytest.raises(BadInput, match="cannot be read"):
         run(service, file)
-    assert service.answered == ["What is Go?", "What is Java?"] or len(service.answered) == 2
+    gc.collect()
+    assert not service.asked
 
 
 def test_of_a_long_file_no_more_is_read_than_is_asked(tmp_path: Path) -> None:

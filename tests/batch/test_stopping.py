@@ -393,3 +393,15 @@ def test_before_the_first_batch_there_is_none(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(helpers.batch, "_last", None)
     with pytest.raises(WorkbookError, match="No batch was started yet"):
         last_batch()
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_429s_while_others_get_through_count_apart_and_not_for_ever() -> None:
+    refused = Service(lambda question, nth: "429" if question == "unlucky" else ANSWERED)
+    answers = run(refused, ["unlucky", *(f"question {number}" for number in range(200))], max_retries=3)
+    # three retries, and at most as many that did not count
+    assert 4 < refused.asked.count("unlucky") <= 7
+    assert [answer.question for answer in answers if not answer.success] == ["unlucky"]
+    everybody = Service(lambda question, nth: "429")
+    run(everybody, ["a", "b"], max_retries=3)
+    assert everybody.asked.count("a") == everybody.asked.count("b") == 4
