@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .batch import estimate, last_batch, process_questions_as_completed, process_questions_batch
 from .calls import (
     Answer,
     ask_ai,
@@ -20,6 +19,7 @@ from .session import connect, faults, shared_client
 from .trace import Trace, timelines, watch
 
 if TYPE_CHECKING:
+    from .batch import estimate, last_batch, process_questions_as_completed, process_questions_batch
     from .practice import open_bug, open_exercise, progress, welcome
     from .practice.quizzes import quiz
     from .widgets import concurrency_lab, predict, question_box
@@ -67,10 +67,14 @@ __all__ = [
 _LATER = {
     "batch_box": "widgets",
     "concurrency_lab": "widgets",
+    "estimate": "batch",
     "heartbeat": "widgets",
+    "last_batch": "batch",
     "open_bug": "practice",
     "open_exercise": "practice",
     "predict": "widgets",
+    "process_questions_as_completed": "batch",
+    "process_questions_batch": "batch",
     "progress": "practice",
     "question_box": "widgets",
     "quiz": "practice.quizzes",

@@ -74,21 +74,9 @@ def told(kept: bytes | Told) -> Told:
     return _told(read_json(kept) or _last_event(kept[-TAIL:]))
 
 
-class Whole:
-    """An answer that its caller reads as a whole."""
-
-    broken_off = False
-
-    def __init__(self) -> None:
-        self._chunks: list[bytes] = []
-
-    def data(self, chunk: bytes) -> None:
-        self._chunks.append(chunk)
-
-    def kept(self) -> bytes | Told:
-        """What to keep of it; `told` reads it."""
-        body = b"".join(self._chunks)
-        return body if len(body) <= MUCH else told(body)
+def whole(body: bytes) -> bytes | Told:
+    """What to keep of an answer that its caller reads as a whole; `told` reads it."""
+    return body if len(body) <= MUCH else told(body)
 
 
 class Stream:

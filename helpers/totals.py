@@ -9,7 +9,7 @@ import httpx2
 
 from .catalog import cost
 from .errors import what_broke
-from .reading import Stream, Whole, asked, body_of, told
+from .reading import Stream, Told, asked, body_of, told
 
 
 @dataclass(frozen=True)
@@ -86,17 +86,21 @@ class _Counting:
     def __init__(self, totals: Totals, request: httpx2.Request) -> None:
         self._totals = totals
         self._request = body_of(request)
-        self._answer: Whole | Stream = Whole()
+        self._answer: bytes | Told = b""
+        self._stream: Stream | None = None
         self._refused = False
         self._ended = False
 
     def headers(self, response: httpx2.Response, *, stream: bool) -> None:
         self._refused = response.status_code >= 400
         if stream:
-            self._answer = Stream(response)
+            self._stream = Stream(response)
 
     def data(self, chunk: bytes) -> None:
-        self._answer.data(chunk)
+        if self._stream is None:
+            self._answer = chunk
+        else:
+            self._stream.data(chunk)
 
     def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
         if self._ended:
@@ -104,6 +108,7 @@ class _Counting:
         self._ended = True
         if self._refused or (error is not None and what_broke(error) == "no connection"):  # not charged
             return
-        complete = error is None and (whole or not self._answer.broken_off)
-        used = told(self._answer.kept())
+        stream = self._stream
+        complete = error is None and (whole or stream is None or not stream.broken_off)
+        used = told(self._answer) if stream is None else stream.kept()
         self._totals.add(asked(self._request).model, used.prompt_tokens, used.completion_tokens, whole=complete)

@@ -8,14 +8,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import httpx2
 
 from . import timeline, wire
 from .catalog import cost
 from .errors import BadInput, what_broke
-from .reading import Asked, Stream, Told, Whole, asked, body_of, told
+from .reading import Asked, Stream, Told, asked, body_of, told, whole
 
 Outcome = Literal["ok", "failed", "cancelled", "running"]
 
@@ -30,6 +30,8 @@ class Attempt:
     status: int | None = None
     outcome: Outcome = "running"
     note: str = ""  # what went wrong, in a word: "429", "timeout", "dropped"
+    _zero: float = 0.0  # when the trace began
+    _stream: Stream | None = None  # what reads along, where the body comes piece by piece
     _answer: bytes | Told = b""  # the bytes until somebody asks; then what they tell
 
     @property
@@ -41,6 +43,40 @@ class Attempt:
         self._answer = answer = told(self._answer)
         return answer
 
+    # it observes its own request (see wire.Observer): it notes times and keeps bytes; what they say is read later
+
+    def headers(self, response: httpx2.Response, *, stream: bool) -> None:
+        self.status = response.status_code
+        if stream:
+            self._stream = Stream(response)
+        else:  # its body comes with them
+            self.first_byte = time.perf_counter() - self._zero
+
+    def data(self, chunk: bytes) -> None:
+        if self._stream is None:
+            self._answer = whole(chunk)
+            return
+        if self.first_byte is None:
+            self.first_byte = time.perf_counter() - self._zero
+        self._stream.data(chunk)
+
+    def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
+        if self.done is not None:
+            return
+        self.done = time.perf_counter() - self._zero
+        stream = self._stream
+        if error is not None:
+            self.outcome, self.note = what_happened(error)
+        elif stream is not None and stream.broken_off and not whole and (self.status or 0) < 400:
+            self.outcome, self.note = "cancelled", "closed early"
+        else:
+            if stream is not None:
+                self._answer, self._stream = stream.kept(), None
+            if self.status is not None and self.status >= 400:
+                self.outcome, self.note = "failed", str(self.status)
+            else:
+                self.outcome = "ok"
+
     def __repr__(self) -> str:
         return _shown(self, "sent", "first_byte", "done", "status", "outcome", "note", "code")
 
@@ -51,11 +87,15 @@ class Call:
 
     number: int  # from 1, in the order in which they were sent
     client: int  # the number of the client that sent it, from 1
-    path: str
     blocking: bool  # sent by a client without await, in a thread whose event loop had to stand still for it
     queued: float | None  # when a helper put it in the queue for a slot
     attempts: list[Attempt]
+    _url: httpx2.URL
     _request: bytes | Asked  # the bytes until somebody asks; then what they ask
+
+    @property
+    def path(self) -> str:
+        return self._url.path
 
     @property
     def model(self) -> str:
@@ -140,6 +180,8 @@ class Trace:
         self._lock = threading.Lock()
         self._clients: WeakKeyDictionary[object, int] = WeakKeyDictionary()
         self._client_numbers = count(1)
+        self._latest: Callable[[], object] = lambda: None  # the client that sent last: mostly it is the same
+        self._latest_number = 0
         self._last_of_task: dict[int, Call] = {}
 
     def __enter__(self) -> "Trace":
@@ -217,37 +259,35 @@ class Trace:
 
     # ---- recording -------------------------------------------------------------------------------------------
 
-    def _observe(self, request: httpx2.Request, client: object) -> "_Recorder | None":
+    def _observe(self, request: httpx2.Request, client: object) -> Attempt | None:
         if not self._concerns():
             return None
         shared = _one_call.get()
-        task = _task_or_thread()
+        task = 0 if shared else _task_or_thread()
         with self._lock:
-            attempt = Attempt(self.now())
-            call = shared.calls.get(self) if shared else self._last_of_task.get(task)
+            attempt = Attempt(time.perf_counter() - self._zero, _zero=self._zero)
+            call = shared.of(self) if shared else self._last_of_task.get(task)
             if call and call.outcome != "running" and (shared or _is_sent_again(request, call)):
                 call.attempts.append(attempt)
+                return attempt
+            queued = None if shared is None else shared.queued_since(self._zero)
+            blocking = task >= 0 and isinstance(client, httpx2.Client)
+            number = len(self.calls) + 1
+            call = Call(number, self._number_of(client), blocking, queued, [attempt], request.url, body_of(request))
+            self.calls.append(call)
+            if shared:
+                shared.remember(self, call)
             else:
-                call = Call(
-                    number=len(self.calls) + 1,
-                    client=self._number_of(client),
-                    path=request.url.path,
-                    blocking=task >= 0 and isinstance(client, httpx2.Client),
-                    queued=None if shared is None else shared.queued_since(self._zero),
-                    attempts=[attempt],
-                    _request=body_of(request),
-                )
-                self.calls.append(call)
-                if shared:
-                    shared.calls[self] = call
-                else:
-                    self._last_of_task[task] = call
-        return _Recorder(self._zero, attempt)
+                self._last_of_task[task] = call
+        return attempt
 
     def _number_of(self, client: object) -> int:
+        if self._latest() is client:
+            return self._latest_number
         number = self._clients.get(client)  # not by its id(), which would be used again
         if number is None:
             number = self._clients[client] = next(self._client_numbers)
+        self._latest, self._latest_number = ref(client), number
         return number
 
 
@@ -305,9 +345,17 @@ class OneCall:
     For a further attempt it is entered again, by the same task or another, once the one before has left it.
     """
 
+    __slots__ = ("_calls", "_queued_at", "_token")
+
     def __init__(self, queued_at: float | None = None) -> None:
         self._queued_at = queued_at
-        self.calls: dict[Trace, Call] = {}
+        self._calls: list[tuple[Trace, Call]] = []  # mostly there is no trace, or one
+
+    def of(self, trace: Trace) -> Call | None:
+        return next((call for known, call in self._calls if known is trace), None) if self._calls else None
+
+    def remember(self, trace: Trace, call: Call) -> None:
+        self._calls = [*((known, each) for known, each in self._calls if known is not trace), (trace, call)]
 
     def queued_since(self, zero: float) -> float | None:
         return None if self._queued_at is None else max(0.0, self._queued_at - zero)
@@ -319,43 +367,7 @@ class OneCall:
         _one_call.reset(self._token)
 
 
-one_call = OneCall  # its name so far
 _one_call: ContextVar[OneCall | None] = ContextVar("one_call", default=None)
-
-
-class _Recorder:
-    """Writes down how one request fares. It notes times and keeps bytes; what they say is read later."""
-
-    __slots__ = ("_answer", "_attempt", "_zero")
-
-    def __init__(self, zero: float, attempt: Attempt) -> None:
-        self._zero = zero
-        self._attempt = attempt
-
-    def headers(self, response: httpx2.Response, *, stream: bool) -> None:
-        self._attempt.status = response.status_code
-        self._answer = Stream(response) if stream else Whole()
-
-    def data(self, chunk: bytes) -> None:
-        if self._attempt.first_byte is None:
-            self._attempt.first_byte = time.perf_counter() - self._zero
-        self._answer.data(chunk)
-
-    def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
-        attempt = self._attempt
-        if attempt.done is not None:
-            return
-        attempt.done = time.perf_counter() - self._zero
-        if error is not None:
-            attempt.outcome, attempt.note = what_happened(error)
-        elif attempt.status is not None and attempt.status >= 400:
-            attempt._answer = self._answer.kept()
-            attempt.outcome, attempt.note = "failed", str(attempt.status)
-        elif self._answer.broken_off and not whole:
-            attempt.outcome, attempt.note = "cancelled", "closed early"
-        else:
-            attempt._answer = self._answer.kept()
-            attempt.outcome = "ok"
 
 
 def what_happened(error: BaseException) -> tuple[Outcome, str]:

@@ -61,13 +61,17 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
     except BaseException as error:
         observer.ended(error)
         raise
-    _watch_body(response, observer, stream)
-    if not stream:
-        try:
-            response.read()
-        except BaseException:
-            response.close()
-            raise
+    if stream:
+        _watch_body(response, observer)
+        return response
+    observer.headers(response, stream=False)
+    try:
+        observer.data(response.read())
+    except BaseException as error:
+        observer.ended(error)
+        response.close()
+        raise
+    observer.ended(whole=True)
     return response
 
 
@@ -84,13 +88,17 @@ async def _asend(
     except BaseException as error:
         observer.ended(error)
         raise
-    _watch_body(response, observer, stream)
-    if not stream:
-        try:
-            await response.aread()
-        except BaseException:
-            await response.aclose()
-            raise
+    if stream:
+        _watch_body(response, observer)
+        return response
+    observer.headers(response, stream=False)
+    try:
+        observer.data(await response.aread())
+    except BaseException as error:
+        observer.ended(error)
+        await response.aclose()
+        raise
+    observer.ended(whole=True)
     return response
 
 
@@ -109,8 +117,8 @@ def _observer(request: httpx2.Request, client: object) -> Observer | None:
     return several[0] if several else None
 
 
-def _watch_body(response: httpx2.Response, observer: Observer, stream: bool) -> None:
-    observer.headers(response, stream=stream)
+def _watch_body(response: httpx2.Response, observer: Observer) -> None:
+    observer.headers(response, stream=True)
     if response.is_closed:  # its body came along, as a mocked response's does
         observer.data(response.content)
         observer.ended(whole=True)

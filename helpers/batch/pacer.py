@@ -4,27 +4,80 @@ import math
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-CATCH_UP = 0.05  # seconds; what was missed for so long by late timers may be sent at once
-LONGEST = 60.0  # seconds that anybody is kept waiting before the limits are looked at again
-
-# what the service tells: https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
-READ_EVERY = 0.02  # seconds; looking up headers takes time
-CAREFUL = 0.97  # of the rate that was told
-PRECISE = 0.02  # seconds; a shorter `reset` says little, as it is rounded to milliseconds
-
-# what the 429s tell
-WINDOW, WINDOW_AT_MOST = 0.1, 1.0  # seconds in which requests are counted together
-ENOUGH, ENOUGH_AT_LAST = 30, 3  # requests in a window: after WINDOW, and after WINDOW_AT_MOST
-BY_CHANCE = 0.2  # a share of refusals that slows nothing
-FEW = 0.1  # a share with which the rate may grow
-LAG_LEAST, LAG_MOST = 0.05, 2.0  # seconds until a window's refusals have come back
-SLOWEST = 0.1  # requests a second
-CREEP = 0.02  # the rate grows by so much after a window, and by the double after each further one without a refusal
-
 Origin = Literal["given", "told", "learned"]
+Unit = Literal["requests", "tokens"]
+
+CATCH_UP = 0.05  # seconds; what late timers missed for so long is made up for
+LOOK_AGAIN = 0.1  # seconds; who waits asks again, since what comes back meanwhile may change it
+LONGEST = 60.0  # seconds that one header or one retry-after holds the next request back, whatever it says
+
+# what the headers tell: https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+READ_EVERY = 0.02  # seconds; looking up six headers takes longer than all the rest here
+CAREFUL = 0.97  # of the rate that was told
+LARGEST, SHORTEST, DAY = 1e12, 0.001, 86_400.0  # units, and seconds; a limit or a `reset` beyond them is none
+UNITS = {"d": DAY, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}  # seconds
+DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?){unit})?" for unit in UNITS))
+
+# what refusals tell: the rate follows what got through, and is tried out a little higher now and then, as in BBR
+# (https://queue.acm.org/detail.cfm?id=3022184): chance, which refuses a share at any rate, does not wear it down
+WINDOW, WINDOW_AT_MOST = 0.1, 1.0  # seconds of sending that are looked at together
+ENOUGH, ENOUGH_AT_LAST = 20, 3  # requests in a window: after WINDOW, and after WINDOW_AT_MOST
+LAG, LAG_LEAST, LAG_MOST = 3.0, 0.05, 2.0  # a window's refusals are back after 3 x the time of one; seconds
+BY_CHANCE, DEVIATIONS = 0.15, 3.0  # a share that chance may refuse, and standard deviations above it
+IN_A_ROW = 10  # refusals without an answer between: that is not chance
+CYCLE = 8  # windows whose best counts; after so many a higher rate is tried
+BELOW, ABOVE = 0.95, 1.5  # x the best
+NEAR = 0.8  # x the slow start threshold: below it a higher rate is tried at once (RFC 5681)
+SLOWEST = 0.2  # requests a second, while nothing gets through
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """A token bucket: `rate` units a second come in, up to `size`; who takes more than is in it leaves a debt."""
+
+    rate: float
+    size: float
+    at: float  # when it held `level`
+    level: float = 0.0
+    is_theirs: bool = False  # then all that a request takes must be there; in ours it is enough to have no debt
+    binding: bool = False  # whether it ever held anything back
+
+    def wait(self, now: float, units: float) -> float:
+        missing = (min(units, self.size) if self.is_theirs else 0.0) - self.level
+        wait = self.at + min(missing / self.rate, LONGEST if self.is_theirs else math.inf) - now
+        if wait <= 1e-9:
+            return 0.0
+        self.binding = True
+        return wait
+
+    def take(self, now: float, units: float) -> None:
+        self.level = min(self.size, self.level + max(0.0, now - self.at) * self.rate) - units
+        self.at = now
+
+
+@dataclass(slots=True)
+class _Window:
+    """Requests that were sent soon after each other, and what became of them."""
+
+    start: float
+    end: float
+    sent: int = 0
+    refused: int = 0
+    again_at: float = math.inf  # the earliest that a retry-after named; -inf: one refusal named none
+
+    @property
+    def seconds(self) -> float:
+        # n requests have n - 1 gaps between them
+        return max((self.end - self.start) * self.sent / max(1, self.sent - 1), WINDOW)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether more were refused than chance explains."""
+        chance = BY_CHANCE * self.sent
+        return self.refused > chance + DEVIATIONS * math.sqrt(chance * (1 - BY_CHANCE))
 
 
 @dataclass(slots=True)
@@ -32,51 +85,10 @@ class Ticket:
     """One request on its way."""
 
     sent: float
-    requests: int  # that were sent until then
     tokens: float  # its own, about
-    tokens_until_then: float
-    window: "_Window"
-
-
-@dataclass(slots=True)
-class _Window:
-    """Requests that were sent soon after each other, and how many of them were refused."""
-
-    start: float
-    sent: int = 0
-    refused: int = 0
-    wait: float | None = math.inf  # the shortest retry-after; None: one did not say
-    end: float = 0.0
-
-
-@dataclass(slots=True)
-class _Bucket:
-    """A token bucket: `rate` units a second come in, at most `size` are kept. It may be overdrawn."""
-
-    rate: float
-    size: float
-    level: float
-    at: float = -math.inf
-    binding: bool = field(default=False)  # whether it ever made somebody wait
-
-    def wait(self, now: float, units: float) -> float:
-        missing = min(units, self.size) - self._refilled(now)
-        if missing <= 1e-9:
-            return 0.0
-        self.binding = True
-        return missing / self.rate
-
-    def take(self, now: float, units: float) -> None:
-        self.level = self._refilled(now) - units
-        self.at = now
-
-    def _refilled(self, now: float) -> float:
-        return min(self.size, self.level + max(0.0, now - self.at) * self.rate) if self.at > -math.inf else self.level
-
-
-def _evenly(rate: float, least: float) -> _Bucket:
-    size = max(least, rate * CATCH_UP)
-    return _Bucket(rate, size, size)
+    requests_so_far: int  # sent in all, with this one
+    tokens_so_far: float
+    window: _Window
 
 
 class Pacer:
@@ -86,193 +98,179 @@ class Pacer:
 
     - *Given*: requests and tokens a minute, evenly spaced.
     - *Told*: the `x-ratelimit-*` headers. They say how many may come at once (`limit`), how many are left
-      (`remaining`), and when all are back (`reset`); so they come back at a rate of (limit - remaining) / reset.
-    - *Learned*, where no header says so: when many requests of a tenth of a second are refused, what was not refused
-      is what the service takes. From then on the rate creeps up again. A few refusals now and then slow nothing.
+      (`remaining`), and when all are back (`reset`); so they come back at (limit - remaining) / reset.
+    - *Learned*: when more of a short while's requests are refused than chance explains, the others are what the
+      service takes. Before that nothing is held back.
 
-    >>> pacer = Pacer(requests_per_minute=60)
+    >>> pacer = Pacer(requests_per_minute=1200)
     >>> ticket = pacer.sent(0.0, tokens=100)
-    >>> pacer.wait(0.25, tokens=100)
-    0.75
+    >>> round(pacer.wait(0.01, tokens=100), 3)
+    0.04
     """
 
     def __init__(self, requests_per_minute: float | None = None, tokens_per_minute: float | None = None) -> None:
-        self._given = _evenly(requests_per_minute / 60, 1.0) if requests_per_minute else None
-        self._given_tokens = _evenly(tokens_per_minute / 60, 0.0) if tokens_per_minute else None
-        self._told: dict[str, _Bucket] = {}  # "requests", "tokens"
-        self._told_by = self._read_at = -math.inf  # when the request was sent, and its headers were read
-        self._learned: _Bucket | None = None
-        self._ceiling = 0.0  # the last rate that was learned while more was refused than accepted by chance
-        self._calm = 0  # windows without a refusal, one after the other
-        self._pause_until = -math.inf
-        self._requests = 0
-        self._tokens = 0.0
-        self._window = _Window(math.inf)
+        self._buckets: dict[tuple[Origin, Unit], _Bucket] = {}
+        given: dict[Unit, float | None] = {"requests": requests_per_minute, "tokens": tokens_per_minute}
+        for unit, per_minute in given.items():
+            if per_minute is not None and per_minute < math.inf:
+                self._buckets["given", unit] = _Bucket(per_minute / 60, per_minute / 60 * CATCH_UP, 0.0)
+        self._requests, self._tokens = 0, 0.0  # sent so far
+        self._told_by = 0  # the latest request whose headers were read
+        self._read_at = -math.inf
+        self._window = _Window(0.0, 0.0)
         self._closed: deque[_Window] = deque()
-        self._decided_at = -math.inf
+        self._since = -math.inf  # windows that began before say nothing of how it is now
         self._lag = LAG_LEAST
+        self._in_a_row = 0
+        self._paused_until = -math.inf
+        self._got_through: deque[float] = deque(maxlen=CYCLE)  # requests a second, of the last windows
+        self._cycle = 0
+        self._threshold = 0.0  # requests a second; up to about there growth is safe
+
+    @property
+    def requests_per_minute(self) -> float | None:
+        """In force now; None: nothing has held a request back."""
+        return self._slowest()[0]
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where `requests_per_minute` comes from."""
+        return self._slowest()[1]
 
     def wait(self, now: float, tokens: float) -> float:
-        """Seconds until a request of about so many tokens may go; 0.0: now. Never more than a minute: ask again."""
-        if self._closed and now >= self._closed[0].end + self._lag:
+        """Seconds until a request of about so many tokens may go, or until it is time to ask again; 0.0: now."""
+        while self._closed and now >= self._closed[0].end + self._lag:
             self._judge(self._closed.popleft(), now)
-        wait = self._pause_until - now
-        for bucket, units in (
-            (self._given, 1.0),
-            (self._given_tokens, tokens),
-            (self._told.get("requests"), 1.0),
-            (self._told.get("tokens"), tokens),
-            (self._learned, 1.0),
-        ):
-            if bucket is not None:
-                wait = max(wait, bucket.wait(now, units))
-        return min(max(wait, 0.0), LONGEST)
+        wait = self._paused_until - now
+        for (_, unit), bucket in self._buckets.items():
+            wait = max(wait, bucket.wait(now, 1.0 if unit == "requests" else tokens))
+        return min(max(wait, 0.0), LOOK_AGAIN)
 
     def sent(self, now: float, tokens: float) -> Ticket:
         """A request goes out."""
+        age = now - self._window.start
+        if age >= WINDOW and self._window.sent >= (ENOUGH if age < WINDOW_AT_MOST else ENOUGH_AT_LAST):
+            self._close_window(now)
         window = self._window
-        window.start = min(window.start, now)
-        age = now - window.start
-        if age >= WINDOW and window.sent >= (ENOUGH if age < WINDOW_AT_MOST else ENOUGH_AT_LAST):
-            window = self._next_window(now)
+        if not window.sent:
+            window.start = now
         window.sent += 1
+        window.end = now
         self._requests += 1
         self._tokens += tokens
-        for bucket, units in (
-            (self._given, 1.0),
-            (self._given_tokens, tokens),
-            (self._told.get("requests"), 1.0),
-            (self._told.get("tokens"), tokens),
-            (self._learned, 1.0),
-        ):
-            if bucket is not None:
-                bucket.take(now, units)
-        return Ticket(now, self._requests, tokens, self._tokens, window)
+        for (_, unit), bucket in self._buckets.items():
+            bucket.take(now, 1.0 if unit == "requests" else tokens)
+        return Ticket(now, tokens, self._requests, self._tokens, window)
 
     def answered(self, ticket: Ticket, now: float, headers: Mapping[str, str], tokens: int | None) -> None:
         """Anything came back but a refusal; `tokens` is what it really used, if it says so."""
-        if self._given_tokens is not None and tokens is not None:
-            self._given_tokens.take(now, tokens - ticket.tokens)
+        self._in_a_row = 0
+        given = self._buckets.get(("given", "tokens"))
+        if given is not None and tokens is not None:
+            given.level += ticket.tokens - tokens
         if now - self._read_at >= READ_EVERY:
             self._read(ticket, now, headers)
 
     def refused(self, ticket: Ticket, now: float, headers: Mapping[str, str], retry_after: float | None) -> None:
-        """It got a 429."""
-        self._lag = min(max(0.7 * self._lag + 0.3 * 3 * (now - ticket.sent), LAG_LEAST), LAG_MOST)
+        """It got a 429. What was given counts it all the same: the service does so, too, says OpenAI's guide."""
         self._read(ticket, now, headers)
+        self._lag += 0.3 * (LAG * (now - ticket.sent) - self._lag)
+        self._lag = min(max(self._lag, LAG_LEAST), LAG_MOST)
         window = ticket.window
         window.refused += 1
-        if retry_after is None or window.wait is None:
-            window.wait = None
-        else:
-            window.wait = min(window.wait, retry_after)
-        if self._learned is None and window.refused >= max(10, window.sent / 2):
-            self._brake(window, now)
+        window.again_at = min(window.again_at, now + retry_after if retry_after is not None else -math.inf)
+        self._in_a_row += 1
+        if self._in_a_row == IN_A_ROW and window is self._window and ("told", "requests") not in self._buckets:
+            self._close_window(now)  # and see what the service takes before more is sent
+            self._paused_until = max(self._paused_until, now + self._lag)
 
     def lost(self, ticket: Ticket, now: float) -> None:
-        """Nothing came back: a timeout, a broken connection."""
+        """Nothing came back: a timeout, a broken connection. Nobody knows whether the service took it."""
+        ticket.window.sent -= 1
 
-    @property
-    def limits(self) -> list[tuple[float, Origin]]:
-        """The requests a minute that something was held back by, and where each limit comes from."""
-        found: list[tuple[_Bucket | None, Origin]] = [
-            (self._given, "given"),
-            (self._told.get("requests"), "told"),
-            (self._learned, "learned"),
-        ]
-        return [(bucket.rate * 60, origin) for bucket, origin in found if bucket is not None and bucket.binding]
-
-    @property
-    def requests_per_minute(self) -> float | None:
-        return min((rate for rate, _ in self.limits), default=None)
+    def _slowest(self) -> tuple[float | None, Origin | None]:
+        slowest: tuple[float | None, Origin | None] = (None, None)
+        for (origin, unit), bucket in self._buckets.items():
+            if unit == "requests" and bucket.binding and (slowest[0] is None or bucket.rate * 60 < slowest[0]):
+                slowest = bucket.rate * 60, origin
+        return slowest
 
     # ---- what the headers tell -------------------------------------------------------------------------------
 
     def _read(self, ticket: Ticket, now: float, headers: Mapping[str, str]) -> None:
-        self._read_at = now
-        if ticket.sent < self._told_by:
+        if ticket.requests_so_far < self._told_by:
             return  # a later request has told
-        for unit, since in (
-            ("requests", self._requests - ticket.requests),
-            ("tokens", self._tokens - ticket.tokens_until_then),
-        ):
-            limit = _number(headers.get(f"x-ratelimit-limit-{unit}"))
-            remaining = _number(headers.get(f"x-ratelimit-remaining-{unit}"))
-            reset = _seconds(headers.get(f"x-ratelimit-reset-{unit}"))
-            if limit is None or remaining is None or reset is None or not (0 <= remaining <= limit) or limit < 1:
-                continue
-            self._told_by = ticket.sent
-            bucket = self._told.get(unit)
-            if remaining < limit and reset > 0 and (bucket is None or reset >= PRECISE):
-                rate = CAREFUL * (limit - remaining) / reset
-                if bucket is None:
-                    bucket = self._told[unit] = _Bucket(rate, limit, limit)
-                bucket.rate = max(rate, limit / 86_400)  # a day's worth at least comes back in a day
-            if bucket is not None:
-                bucket.size = limit
-                # what is left there now: what came back since then, less what was sent since then
-                bucket.level = min(limit, remaining + (now - ticket.sent) * bucket.rate) - since
-                bucket.at = now
+        self._read_at, self._told_by = now, ticket.requests_so_far
+        self._tell("requests", ticket, now, headers, self._requests - ticket.requests_so_far)
+        self._tell("tokens", ticket, now, headers, self._tokens - ticket.tokens_so_far)
 
-    # ---- what the 429s tell ----------------------------------------------------------------------------------
+    def _tell(self, unit: Unit, ticket: Ticket, now: float, headers: Mapping[str, str], taken_since: float) -> None:
+        limit = _number(headers.get(f"x-ratelimit-limit-{unit}"))
+        remaining = _number(headers.get(f"x-ratelimit-remaining-{unit}"))
+        reset = _seconds(headers.get(f"x-ratelimit-reset-{unit}"))
+        if limit is None or remaining is None or not 1 <= limit <= LARGEST or not 0 <= remaining <= limit:
+            return
+        bucket = self._buckets.get(("told", unit))
+        if remaining < limit and reset is not None and SHORTEST <= reset <= DAY:
+            rate = CAREFUL * (limit - remaining) / reset
+            if bucket is None:
+                bucket = self._buckets["told", unit] = _Bucket(rate, limit, now, is_theirs=True)
+            # both are rounded: the more is missing, the more precise it is
+            bucket.rate += (1 - remaining / limit) * (rate - bucket.rate)
+        if bucket is not None:
+            bucket.size, bucket.at = limit, now
+            bucket.level = min(limit, remaining + (now - ticket.sent) * bucket.rate - taken_since)
 
-    def _next_window(self, now: float) -> _Window:
-        self._window.end = now
-        if self._window.sent:
-            self._closed.append(self._window)
-        self._window = _Window(now)
-        return self._window
+    # ---- what refusals tell ----------------------------------------------------------------------------------
 
-    def _brake(self, window: _Window, now: float) -> None:
-        """The first time that half of a window is refused: no need to wait for the rest of it, most will be, too."""
-        self._ceiling = math.inf
-        self._slow_down(0.25 * (window.sent - window.refused) / max(now - window.start, WINDOW), now)
+    def _close_window(self, now: float) -> None:
+        self._closed.append(self._window)
+        self._window = _Window(now, now)
 
     def _judge(self, window: _Window, now: float) -> None:
-        if window.start < self._decided_at:
+        """Sets the rate by what got through of a window's requests."""
+        if window.start < self._since or window.sent < 1:
             return
-        seconds = max(window.end - window.start, WINDOW)
-        accepted = window.sent - window.refused
-        if window.refused >= BY_CHANCE * window.sent + 2:
-            if accepted:
-                rate = self._ceiling = 0.95 * accepted / seconds
-            else:
-                before = self._learned.rate if self._learned else window.sent / seconds
-                self._ceiling, rate = max(self._ceiling, before), before / 4
-                if window.wait is not None and window.wait < math.inf:
-                    self._pause_until = now + window.wait
-        elif self._learned is not None and window.refused <= FEW * window.sent:
-            if window.refused:
-                self._calm = 0
-            elif self._learned.rate < 0.8 * self._ceiling:
-                self._calm = 6
-            rate = self._learned.rate * (1 + min(CREEP * 2**self._calm, 1.0))
-            self._calm += not window.refused
-            if rate > 3 * window.sent / seconds and self._learned.rate >= self._ceiling:
-                self._learned = None  # something else is slower
-                return
-        else:
+        sent, got_through = window.sent / window.seconds, (window.sent - window.refused) / window.seconds
+        bucket = self._buckets.get(("learned", "requests"))
+        if bucket is None and not window.too_many:
             return
-        if self._learned is None or rate < self._learned.rate:
-            self._slow_down(rate, now)
+        if bucket is None or (window.too_many and window.refused > window.sent / 2):
+            bucket = self._start_again(bucket.rate if bucket else sent, got_through, now)
+        elif bucket.rate > 3 * sent and not window.refused:
+            del self._buckets["learned", "requests"]  # something else is slower
+            return
+        best = max(self._got_through, default=0.0)
+        is_growing = got_through < NEAR * self._threshold and (not window.refused or got_through > 1.2 * best)
+        self._got_through.append(got_through)
+        self._cycle = (self._cycle + 1) % CYCLE
+        if best := max(self._got_through):
+            rate = best * (ABOVE if is_growing or not self._cycle else BELOW)
         else:
-            self._learned.rate, self._learned.size = rate, max(1.0, rate * CATCH_UP)
+            rate = max(bucket.rate / 4, min(bucket.rate, SLOWEST))
+            if -math.inf < window.again_at < math.inf:
+                self._paused_until = max(self._paused_until, min(window.again_at, now + LONGEST))
+        bucket.rate = max(rate, 1 / LONGEST)
+        bucket.size = bucket.rate * CATCH_UP
 
-    def _slow_down(self, rate: float, now: float) -> None:
-        self._calm = 0
-        self._decided_at = now  # what was sent before was sent at another rate: it says nothing of this one
-        self._window = _Window(now)
-        self._closed.clear()
-        rate = max(rate, SLOWEST)
-        self._learned = _Bucket(rate, max(1.0, rate * CATCH_UP), 0.0, now, binding=True)
+    def _start_again(self, rate: float, got_through: float, now: float) -> _Bucket:
+        """Forgets what got through before: the service takes much less than `rate`."""
+        if not got_through:
+            self._threshold = max(self._threshold, rate / 2)
+        else:  # at first the rate was whatever the connections could take: half of that is no guide
+            self._threshold = max(got_through, rate / 2 if ("learned", "requests") in self._buckets else 0.0)
+        self._got_through.clear()
+        self._cycle = 0
+        self._since, self._window = now, _Window(now, now)
+        bucket = self._buckets["learned", "requests"] = _Bucket(rate, 0.0, now, binding=True)
+        return bucket
 
 
 def _number(text: str | None) -> float | None:
     try:
-        value = float(text or "")
+        return float(text or "")
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
 
 
 def _seconds(text: str | None) -> float | None:
@@ -281,11 +279,7 @@ def _seconds(text: str | None) -> float | None:
     >>> _seconds("6m0s"), _seconds("1.5s"), _seconds("20ms"), _seconds("7"), _seconds("soon")
     (360.0, 1.5, 0.02, 7.0, None)
     """
-    if text is None:
-        return None
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text.strip()) if len(text) < 40 else []
-    if not parts:
-        value = _number(text)
-        return value if value is not None and 0 <= value <= 86_400 else None
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-    return min(sum(float(number) * units[unit] for number, unit in parts), 86_400.0)
+    parts = DURATION.fullmatch(text) if text else None
+    if parts is None:
+        return _number(text)
+    return sum(float(part) * unit for part, unit in zip(parts.groups(), UNITS.values(), strict=True) if part)

@@ -26,8 +26,8 @@ def read(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any], int | N
     if isinstance(questions, os.PathLike) or _is_csv(questions):
         path = Path(os.fspath(questions))  # type: ignore[arg-type]
         # read once before anything is sent: a line that cannot be read costs nothing then
-        count = sum(1 for _ in questions_in(path))
-        return questions_in(path), count
+        lines = sum(1 for _ in questions_in(path))
+        return questions_in(path), lines
     check_iterable(questions, "questions", "questions")
     count = len(questions) if isinstance(questions, Sized) else None
     if count == 0:
