@@ -28,7 +28,6 @@ from .store import Store
 
 OUTAGE = 100  # questions that fail one after the other for these reasons, and no answer between: the service is down
 SERVICE_FAILURES = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError)
-LOOK_AGAIN = 0.05  # seconds
 BREATH = 50  # rows without a call after which others on the loop have their turn
 END: Any = object()
 
@@ -244,7 +243,7 @@ class Run:
         if self._gate.locked() or self._pacer.wait(time.perf_counter(), tokens):
             async with self._gate:
                 while not self._stopped.is_set() and (wait := self._pacer.wait(time.perf_counter(), tokens)):
-                    await self._pause(min(wait, LOOK_AGAIN))  # what comes back meanwhile may change it
+                    await self._pause(wait)
                 if self._stopped.is_set():
                     return None
                 return self._pacer.sent(time.perf_counter(), tokens)
