@@ -17,9 +17,10 @@ from .session import require_connection, shared_client
 class Answer:
     """One call and what came of it. `pd.DataFrame(answers)` makes a table of many.
 
-    `time` is the service's: from sending to the whole answer, retries included. `queued` is what was waited before
-    that for a free slot. Both are seconds. `cost` is USD at the catalogue's prices, None where the price is unknown.
-    `error` is a sentence for people and `error_type` the SDK's class; both are None where the call succeeded.
+    `time` is the service's: from sending to the whole answer, retries included (in a batch without the pauses before
+    them). `queued` is what was waited before that for a free slot. Both are seconds. `cost` is USD at
+    the catalogue's prices, None where the price is unknown. `error` is a sentence for people and `error_type` the SDK's
+    class; both are None where the call succeeded.
 
     >>> answer = Answer(question="What is Go?", model="gpt-6-luna", answer="A language.")
     >>> answer["model"] == answer.model

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Iterable
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -19,3 +20,14 @@ def marked(text: str) -> str:
     'write <code>await</code>, not &lt;b&gt;'
     """
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+def lettered(texts: Iterable[str]) -> str:
+    """Texts as an HTML list: a., b., c.
+
+    >>> lettered(["yes", "no"])
+    '<ol style="list-style-type: lower-alpha"><li>yes</li><li>no</li></ol>'
+    """
+    # the attribute type="a" would not do: JupyterLab's own style says 1., 2., 3.
+    items = "".join(f"<li>{marked(text)}</li>" for text in texts)
+    return f'<ol style="list-style-type: lower-alpha">{items}</ol>'

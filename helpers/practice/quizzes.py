@@ -3,7 +3,7 @@
 from functools import partial
 
 from ..widgets.choices import LETTERS, ChoiceBox, Question
-from ..words import counted, marked
+from ..words import counted, lettered, marked
 from . import logbook
 from .lessons import Lesson, QuizQuestion, lessons
 from .manifest import find
@@ -46,9 +46,9 @@ def _as_text(number: int, question: QuizQuestion) -> str:
 
 
 def _as_page(number: int, question: QuizQuestion) -> str:
-    choices = "".join(f"<li>{marked(choice.text)}</li>" for choice in question.choices)
+    choices = lettered(choice.text for choice in question.choices)
     return (
-        f'<p><strong>{number}. {marked(question.question)}</strong></p><ol type="a">{choices}</ol>'
+        f"<p><strong>{number}. {marked(question.question)}</strong></p>{choices}"
         f"<details><summary>Answer</summary><p>{question.right}) {marked(_why(question))}</p></details>"
     )
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from .. import timeline
 from ..timeline import Panel
-from ..words import marked
+from ..words import lettered, marked
 
 Outcome = Literal["not attempted", "failed", "broken", "passed"]
 VERDICT = "application/vnd.workbook.verdict+json"  # for programs that read a notebook's outputs
@@ -76,8 +76,7 @@ class Puzzle:
         from ..widgets.choices import HTML, ChoiceBox, Question  # loaded where it is shown, not before
 
         seen = timeline.mimebundle([self._panel])["text/html"] + f"<p>{'<br>'.join(map(marked, self._facts))}</p>"
-        choices = "".join(f"<li>{marked(text)}</li>" for text in self._choices)
-        words = f'<p><strong>{QUESTION}</strong></p><ol type="a">{choices}</ol><p>{marked(self._answer)}</p>'
+        words = f"<p><strong>{QUESTION}</strong></p>{lettered(self._choices)}<p>{marked(self._answer)}</p>"
         return ChoiceBox(
             [Question(QUESTION, self._choices, self._judge)],
             heading="",

@@ -108,7 +108,7 @@ class QuestionBox(Box):
             said += f" {counted(failed, 'call')} failed: see below."
         if cut:
             partly = sum(bool(card.text) for card in cut)
-            kept = f"; of {partly} the text so far is kept" if partly else ""
+            kept = f"; the text so far of {partly} is kept" if partly else ""
             said = f"Stopped: {counted(len(cut), 'call')} cut off{kept}. The service may charge for that. {said}"
         return said.strip()
 

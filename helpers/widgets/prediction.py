@@ -192,7 +192,7 @@ class Prediction(Box):
             case "requests":
                 return f"{said} {'was' if value == 1 else 'were'} sent."
             case "answers":
-                return f"{said} came."
+                return f"You got {said}."
             case "order":
                 return f"The order was {said}."
         return f"What happened: {said}."

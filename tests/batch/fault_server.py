@@ -5,6 +5,7 @@
 …/faults=first&seed=7/v1    faults as `service.drawn` draws them: on first tries only, on every try, or none
 …/rate=100&burst=20/v1      refuses what is faster, and tells the `x-ratelimit-*` headers (told=no: does not);
                             retry_after=exact, seconds or none
+…/whose=mine/v1             another name, another service, with a log of its own
 …/v1/log                    for each question what became of its requests
 """
 
@@ -34,6 +35,7 @@ class Service:
         burst: str = "1",
         told: str = "yes",
         retry_after: str = "exact",
+        whose: str = "",
     ) -> None:
         self._faults, self._seed, self._told, self._retry_after = faults, seed, told == "yes", retry_after
         self._rate, self._burst = float(rate), float(burst)

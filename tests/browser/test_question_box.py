@@ -65,7 +65,7 @@ def test_an_answer_appears_word_by_word(lab: Lab) -> None:
     field(box).press("Control+Enter")
     box.get_by_role("button", name="Stop").click()
     expect(status(box)).to_have_text(
-        "Stopped: 1 call cut off; of 1 the text so far is kept. The service may charge for that."
+        "Stopped: 1 call cut off; the text so far of 1 is kept. The service may charge for that."
     )
     expect(box.locator(".text")).not_to_be_empty()
     expect(box).to_contain_text("stopped after")

@@ -107,7 +107,7 @@ def test_of_a_trace_the_seconds_the_requests_and_the_answers_are_taken() -> None
     assert trace.requests > 3
     answers = predict("How many answers?", "answers")
     typed(answers, "3")
-    assert repr(answers.compare(trace)) == "You predicted 3 answers. 3 answers came. Exactly."
+    assert repr(answers.compare(trace)) == "You predicted 3 answers. You got 3 answers. Exactly."
     assert predict("How long?", "seconds").compare(trace).said.startswith("It took ")
 
 

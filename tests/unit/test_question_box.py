@@ -143,7 +143,7 @@ def test_stop_ends_all_calls_and_says_what_was_kept(connected: MockAPI) -> None:
             await until(lambda: not box.busy)
             assert [call.outcome for call in trace.calls] == ["cancelled"] * 3
         partly = sum(bool(card.text) for card in box._shown)
-        assert box.status.text.startswith(f"Stopped: 3 calls cut off; of {partly} the text so far is kept.")
+        assert box.status.text.startswith(f"Stopped: 3 calls cut off; the text so far of {partly} is kept.")
         assert "3 calls whose cost is not known" in box._totals.text
         assert not box._ask.disabled and box._stop.disabled
         await asyncio.sleep(0)
