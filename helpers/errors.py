@@ -177,12 +177,12 @@ def is_rate_limit(error: BaseException) -> bool:
 
 
 def is_final(error: BaseException) -> bool:
-    """Whether each further call would fail in the same way: a wrong key, no credit, no such model or address.
+    """Whether each further call would fail in the same way: a wrong key, no credit, no such model, a closed client.
 
     >>> is_final(WorkbookError("Practice mode stopped a call.", "Make the client again."))
     True
     """
-    if isinstance(error, WorkbookError | openai.AuthenticationError | openai.NotFoundError):
+    if isinstance(error, WorkbookError | RuntimeError | openai.AuthenticationError | openai.NotFoundError):
         return True
     if not isinstance(error, openai.RateLimitError):
         return False

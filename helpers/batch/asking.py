@@ -102,9 +102,15 @@ class Asker:
 def _read(response: httpx2.Response) -> Reply:
     try:
         content = json.loads(response.content)
-        text = content["choices"][0]["message"]["content"]
-        usage = content.get("usage") or {}
-        counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens"))
+        text, usage = content["choices"][0]["message"]["content"], content.get("usage")
+        if not isinstance(text, str | None):
+            raise TypeError(f"Its text is {type(text).__name__}.")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise openai.APIResponseValidationError(response, None, message="It is no chat completion.") from error
-    return Reply(text, *counts, response.headers)
+    told = usage if isinstance(usage, dict) else {}
+    counts = [told.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")]
+    # an answer is not lost because of odd numbers beside it
+    prompt, written, total = (count if isinstance(count, int) else None for count in counts)
+    if total is None and prompt is not None and written is not None:
+        total = prompt + written
+    return Reply(text, prompt, written, total, response.headers)

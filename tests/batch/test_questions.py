@@ -310,3 +310,42 @@ def test_of_a_long_file_no_more_is_read_than_is_asked(tmp_path: Path) -> None:
     asyncio.run(main())
     assert len(service.asked) <= 20 + 3 * 5
     assert set(service.asked) <= {f"Question number {number}?" for number in range(40)}
+
+
+class Odd(Service):
+    """Says what it is told to say."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        super().__init__()
+        self.content = content
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await super().handle_async_request(request)
+        return httpx2.Response(200, json=self.content)
+
+
+@pytest.mark.parametrize(
+    "usage", [None, [], "none", {"total_tokens": "12", "prompt_tokens": None}, {"total_tokens": 1.5}]
+)
+def test_an_answer_is_not_lost_because_of_odd_usage(usage: Any) -> None:
+    message = {"role": "assistant", "content": "An answer."}
+    answers = run(Odd({"choices": [{"message": message}], "usage": usage}), ["What?"])
+    assert [answer.answer for answer in answers] == ["An answer."]
+    assert answers[0].tokens is None and answers.summary.unknown_costs == 1
+
+
+@pytest.mark.parametrize("content", [{}, {"choices": []}, {"choices": [{"message": {"content": ["parts"]}}]}])
+def test_what_is_no_answer_is_a_row(content: dict[str, Any]) -> None:
+    answers = run(Odd(content), ["What?", "Why?"])
+    assert [answer.error_type for answer in answers] == ["APIResponseValidationError"] * 2
+
+
+def test_a_client_that_was_closed_stops_it() -> None:
+    async def main() -> Answers:
+        service = Service()
+        client = service.client()
+        await client.close()
+        return await process_questions_batch(QUESTIONS, client=client, max_concurrency=2)
+
+    answers = asyncio.run(main())
+    assert answers.summary.failed["NotSent"] > 0 and "client was closed" in (answers.summary.stopped or "")
