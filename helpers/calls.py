@@ -213,6 +213,12 @@ def check_question(question: object) -> None:
         ) from error
 
 
+def check_model(model: object) -> None:
+    """Raises BadInput for what cannot be the name of a model."""
+    if not isinstance(model, str) or not model.strip():
+        raise BadInput(f"A model is named by a string, and this is {_shortened(model)}.", f'Try "{DEFAULT_MODEL}".')
+
+
 def check_questions(questions: Iterable[str]) -> list[str]:
     """The questions as a list; raises BadInput where there are none, or one that cannot be sent."""
     questions = check_list(questions, "questions", "questions")
@@ -260,8 +266,7 @@ def failure(question: str, model: str, error: WorkbookError) -> Answer:
 
 def _request(model: str, question: str) -> dict[str, Any]:
     check_question(question)
-    if not isinstance(model, str) or not model.strip():
-        raise BadInput(f"A model is named by a string, and this is {_shortened(model)}.", f'Try "{DEFAULT_MODEL}".')
+    check_model(model)
     return {"model": model, "messages": [{"role": "user", "content": question}]}
 
 

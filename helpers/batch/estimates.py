@@ -1,6 +1,6 @@
 """What a batch will take, before anything is sent: calls, tokens, money and time."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -64,10 +64,10 @@ def estimate(
     4 questions, 2 calls: about 220 tokens, 0.00010 USD, about ...
     """
     each, _ = read(questions)
-    if not hasattr(each, "__next__"):
+    if isinstance(each, AsyncIterator):
         raise BadInput("An async iterator cannot be read here.", "Give a list of its questions.")
     rows, texts = 0, set[str]()
-    for value in each:  # type: ignore[union-attr]
+    for value in each:
         rows += 1
         try:
             check_question(value)
@@ -76,11 +76,12 @@ def estimate(
         texts.add(str(value))
     calls = len(texts)
     good = [answer for answer in sample if answer.success]
-    asked = calls * (FRAME + (tokens_in(instructions) if instructions else 0)) + sum(map(tokens_in, texts))
+    frame = FRAME + tokens_in(instructions)
+    asked = calls * frame + sum(map(tokens_in, texts))
     known_prompts = [answer for answer in good if answer.prompt_tokens]
     if known_prompts:  # how far off the rule of thumb is here
-        guessed = sum(tokens_in(a.question) + FRAME + tokens_in(instructions) for a in known_prompts)
-        asked *= sum(a.prompt_tokens or 0 for a in known_prompts) / guessed
+        guessed = sum(tokens_in(answer.question) + frame for answer in known_prompts)
+        asked *= sum(answer.prompt_tokens or 0 for answer in known_prompts) / guessed
     lengths = [answer.completion_tokens for answer in good if answer.completion_tokens is not None]
     length = answer_tokens if answer_tokens is not None else fmean(lengths) if lengths else ANSWER
     prompt, written = round(asked), round(calls * length)

@@ -13,7 +13,7 @@ from typing import Any
 import openai
 from openai import AsyncOpenAI
 
-from ..calls import Answer, check_question, failure
+from ..calls import Answer, check_model, check_question, failure
 from ..catalog import cost
 from ..errors import BadInput, WorkbookError, explain, is_final, is_rate_limit, pause_before_retry, told_to_wait
 from ..session import endpoint, shared_client
@@ -51,8 +51,7 @@ class Settings:
     progress: bool | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, str) or not self.model.strip():
-            raise BadInput(f"A model is named by a string, and this is {self.model!r}.", 'Try "gpt-6-luna".')
+        check_model(self.model)
         if not isinstance(self.instructions, str):
             raise BadInput("`instructions` is not a string.", 'Write them in quotes: "Answer in one word.".')
         for name, least in (("max_concurrency", 1), ("max_retries", 0)):
@@ -148,15 +147,13 @@ class Run:
             except BaseException as error:
                 if isinstance(error, TimeoutError) and clock.expired():
                     self.summary.stopped = f"The deadline of {settings.deadline:g} s was over."
-                    self._fill(self.summary.stopped)
                 else:
                     interrupted = isinstance(error, asyncio.CancelledError)
                     self.summary.stopped = "It was interrupted." if interrupted else str(error) or type(error).__name__
                     self._tell = None
-                    self._fill(self.summary.stopped)
                     error.add_note("What was finished is kept: see last_batch().")
                     raise
-            else:
+            finally:
                 if self.summary.stopped:
                     self._fill(self.summary.stopped)
         if self._failure is not None:
