@@ -20,6 +20,7 @@ from helpers.batch.store import Store
 from helpers.errors import BadInput, WorkbookError
 
 from .conftest import FaultServer
+from .forking import FORKING
 from .service import ANSWERED, CUT_OFF, SHARES, Service, answer_to, drawn, run
 
 QUESTIONS = [f"Question number {number}?" for number in range(300)]
@@ -38,17 +39,7 @@ async def batch():
         )
     assert [answer.question for answer in answers] == questions
     print(sum(answer.success for answer in answers), flush=True)
-
-for _ in sys.stdin:  # a line starts a batch in a process of its own
-    child = os.fork()
-    if not child:
-        try:
-            asyncio.run(batch())
-        finally:
-            os._exit(0)
-    print(child, flush=True)
-    print("ended", os.waitpid(child, 0)[1], flush=True)
-"""
+{FORKING}"""
 
 
 def saved(file: Path, url: str) -> set[str]:
@@ -76,7 +67,7 @@ def test_after_kill_9_it_goes_on_where_it_stopped(fault_server: FaultServer, tmp
         for lap in range(KILLS + 1):
             before, asked = saved(file, url), sent()
             batches.stdin.write("go\n")
-            child = int(batches.stdout.readline())
+            child = int(batches.stdout.readline().split()[1])
             if lap < KILLS:
                 assert len(QUESTIONS) - len(before) >= 20
                 until = asked.total() + rng.randrange(12, 32)

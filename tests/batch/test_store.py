@@ -22,6 +22,8 @@ from helpers import Answer, BadInput, WorkbookError
 from helpers.batch import store as store_module
 from helpers.batch.store import Store
 
+from .forking import FORKING
+
 JOB = {"model": "gpt-6-luna", "prompt": "Kurz, bitte: für Anfänger"}
 
 
@@ -635,17 +637,7 @@ async def batch():
                     await store.save(Answer(question, "m", f"{{number}} " * (number % 7) ** 4))
                     tell("saved", number)
         await asyncio.gather(*(ask(number) for number in range({TOTAL})))
-
-for _ in sys.stdin:  # a line starts a batch in a process of its own
-    child = os.fork()
-    if not child:
-        try:
-            asyncio.run(batch())
-        finally:
-            os._exit(0)
-    tell("child", child)
-    tell("ended", os.waitpid(child, 0)[1])
-"""
+{FORKING}"""
 
 
 @pytest.fixture
