@@ -10,6 +10,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL, cost
 from .errors import BadInput, CallFailed, WorkbookError, explain
+from .reading import used
 from .session import require_connection, shared_client
 
 
@@ -277,17 +278,17 @@ def _answer(model: str, question: str, response: Any, start: float) -> Answer:
 
 
 def _finished(model: str, question: str, response: Any, start: float, text: str | None, usage: Any) -> Answer:
-    prompt, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (None, None)
+    tokens = used(usage)
     return Answer(
         question=question,
         model=model,
         answer=text,
-        tokens=usage.total_tokens if usage else None,
-        prompt_tokens=prompt,
-        completion_tokens=written,
+        tokens=tokens.total_tokens,
+        prompt_tokens=tokens.prompt_tokens,
+        completion_tokens=tokens.completion_tokens,
         time=time.perf_counter() - start,
         attempts=response.retries_taken + 1,
-        cost=cost(model, prompt, written),
+        cost=cost(model, tokens.prompt_tokens, tokens.completion_tokens),
     )
 
 

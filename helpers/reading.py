@@ -24,6 +24,14 @@ class Asked(NamedTuple):
     stream: bool = False
 
 
+class Used(NamedTuple):
+    """How many tokens a call used, or None where that is not known."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+
 class Told(NamedTuple):
     """What the body of an answer tells, or None: the tokens used, or the code of the error."""
 
@@ -121,10 +129,28 @@ def read_json(body: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def used(usage: object) -> Used:
+    """The tokens in a `usage`, as JSON or as the SDK's object; None where it does not say.
+
+    Reasoning is paid like the answer. Where a service counts it in the total only, it is put with the answer.
+
+    >>> used({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 107})
+    Used(prompt_tokens=3, completion_tokens=104, total_tokens=107)
+    """
+    content = usage if isinstance(usage, dict) else getattr(usage, "__dict__", {})
+    counts = [content.get(name) for name in Used._fields]
+    # an answer is not lost because of odd numbers beside it
+    prompt, completion, total = (each if type(each) is int and each >= 0 else None for each in counts)
+    if prompt is not None and completion is not None:
+        total = max(prompt + completion, total or 0)
+        completion = total - prompt
+    return Used(prompt, completion, total)
+
+
 def _told(content: dict[str, Any]) -> Told:
-    usage, problem = content.get("usage"), content.get("error")
-    tokens = (usage.get("prompt_tokens"), usage.get("completion_tokens")) if isinstance(usage, dict) else (None, None)
-    return Told(*tokens, code=problem.get("code") if isinstance(problem, dict) else None)
+    tokens, problem = used(content.get("usage")), content.get("error")
+    code = problem.get("code") if isinstance(problem, dict) else None
+    return Told(tokens.prompt_tokens, tokens.completion_tokens, code if isinstance(code, str) else None)
 
 
 def _last_event(tail: bytes) -> dict[str, Any]:

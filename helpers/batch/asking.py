@@ -10,6 +10,8 @@ import openai
 from openai import AsyncOpenAI
 from openai._models import FinalRequestOptions, SecurityOptions
 
+from ..reading import used
+
 PATH = "/chat/completions"
 RETRY_COUNT = b"x-stainless-retry-count"
 KEY_ONLY: SecurityOptions = {
@@ -107,10 +109,4 @@ def _read(response: httpx2.Response) -> Reply:
             raise TypeError(f"Its text is {type(text).__name__}.")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise openai.APIResponseValidationError(response, None, message="It is no chat completion.") from error
-    told = usage if isinstance(usage, dict) else {}
-    counts = [told.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")]
-    # an answer is not lost because of odd numbers beside it
-    prompt, written, total = (count if isinstance(count, int) else None for count in counts)
-    if total is None and prompt is not None and written is not None:
-        total = prompt + written
-    return Reply(text, prompt, written, total, response.headers)
+    return Reply(text, *used(usage), response.headers)
