@@ -1,25 +1,22 @@
 """When the next request of a batch may go: one pacer for all, at a rate that was given, told, or learned."""
 
 import math
-import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ..rate_limits import Unit, told
+
 Origin = Literal["given", "told", "learned"]
-Unit = Literal["requests", "tokens"]
 
 CATCH_UP = 0.05  # seconds; what late timers missed for so long is made up for
 LOOK_AGAIN = 0.1  # seconds; who waits asks again, since what comes back meanwhile may change it
 LONGEST = 60.0  # seconds that one header or one retry-after holds the next request back, whatever it says
 
-# what the headers tell: https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+# what the headers tell
 READ_EVERY = 0.02  # seconds; looking up six headers takes longer than all the rest here
 CAREFUL = 0.97  # of the rate that was told
-LARGEST, SHORTEST, DAY = 1e12, 0.001, 86_400.0  # units, and seconds; a limit or a `reset` beyond them is none
-UNITS = {"d": DAY, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}  # seconds
-DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?){unit})?" for unit in UNITS))
 
 # what refusals tell: the rate follows what got through, and is tried out a little higher now and then, as in BBR
 # (https://queue.acm.org/detail.cfm?id=3022184): chance, which refuses a share at any rate, does not wear it down
@@ -205,14 +202,13 @@ class Pacer:
         self._tell("tokens", ticket, now, headers, self._tokens - ticket.tokens_so_far)
 
     def _tell(self, unit: Unit, ticket: Ticket, now: float, headers: Mapping[str, str], taken_since: float) -> None:
-        limit = _number(headers.get(f"x-ratelimit-limit-{unit}"))
-        remaining = _number(headers.get(f"x-ratelimit-remaining-{unit}"))
-        reset = _seconds(headers.get(f"x-ratelimit-reset-{unit}"))
-        if limit is None or remaining is None or not 1 <= limit <= LARGEST or not 0 <= remaining <= limit:
+        there = told(headers, unit)
+        if there is None:
             return
+        limit, remaining, _ = there
         bucket = self._buckets.get(("told", unit))
-        if remaining < limit and reset is not None and SHORTEST <= reset <= DAY:
-            rate = CAREFUL * (limit - remaining) / reset
+        if there.per_second is not None:
+            rate = CAREFUL * there.per_second
             if bucket is None:
                 bucket = self._buckets["told", unit] = _Bucket(rate, limit, now, is_theirs=True)
             # both are rounded: the more is missing, the more precise it is
@@ -264,22 +260,3 @@ class Pacer:
         self._since, self._window = now, _Window(now, now)
         bucket = self._buckets["learned", "requests"] = _Bucket(rate, 0.0, now, binding=True)
         return bucket
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:
-        return None
-
-
-def _seconds(text: str | None) -> float | None:
-    """A duration as services write it.
-
-    >>> _seconds("6m0s"), _seconds("1.5s"), _seconds("20ms"), _seconds("7"), _seconds("soon")
-    (360.0, 1.5, 0.02, 7.0, None)
-    """
-    parts = DURATION.fullmatch(text) if text else None
-    if parts is None:
-        return _number(text)
-    return sum(float(part) * unit for part, unit in zip(parts.groups(), UNITS.values(), strict=True) if part)
