@@ -15,7 +15,7 @@ from .calls import (
 )
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL
 from .errors import BadInput, CallFailed, WorkbookError
-from .session import connect, faults, shared_client
+from .session import account, connect, faults, shared_client
 from .trace import Trace, timelines, watch
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "CallFailed",
     "Trace",
     "WorkbookError",
+    "account",
     "ask_ai",
     "ask_model",
     "async_multiple_calls",

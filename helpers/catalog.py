@@ -41,6 +41,7 @@ MODELS: dict[str, Model] = {
     for name, entry in _CATALOG["models"].items()
 }
 DEFAULT_MODEL: str = _CATALOG["default"]
+PRICES_READ: date = _CATALOG["read"]
 COMPARE_MODELS: tuple[str, ...] = tuple(_CATALOG["compare"])
 
 

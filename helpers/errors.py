@@ -42,6 +42,10 @@ class CallFailed(WorkbookError):
     time: float = 0.0
 
 
+class BudgetReached(WorkbookError):
+    """A call that was not sent, since live mode's budget is used up."""
+
+
 def what_broke(error: BaseException | None) -> str:
     """What happened to the connection, in a word: "timeout", "dropped", "no connection"; "" where it held.
 

@@ -17,11 +17,12 @@ MUCH = 65_536  # bytes; of a body that is longer nothing is kept but what it tel
 
 
 class Asked(NamedTuple):
-    """What a request asks: its model, its last message, and whether it wants a stream."""
+    """What a request asks: its model, its last message, whether it wants a stream, and how many bytes it has."""
 
     model: str = ""
     question: str = ""
     stream: bool = False
+    size: int = 0
 
 
 class Used(NamedTuple):
@@ -52,7 +53,7 @@ def body_of(request: httpx2.Request) -> bytes | Asked:
 def asked(kept: bytes | Asked) -> Asked:
     """
     >>> asked(b'{"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is Go?"}]}')
-    Asked(model='gpt-6-luna', question='What is Go?', stream=False)
+    Asked(model='gpt-6-luna', question='What is Go?', stream=False, size=81)
     """
     if isinstance(kept, Asked):
         return kept
@@ -66,6 +67,7 @@ def asked(kept: bytes | Asked) -> Asked:
         model=str(body.get("model") or ""),
         question=content if isinstance(content, str) else "",
         stream=bool(body.get("stream")),
+        size=len(kept),
     )
 
 

@@ -1,30 +1,28 @@
-"""`connect()`: which API the calls of this process go to, practice or live, and the client that helpers share."""
+"""`connect()`: which API the calls of this process go to, practice or live."""
 
 import asyncio
 import os
 import threading
 import time
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Literal
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import httpx2
-import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient, not_given
+from openai import AsyncOpenAI
 
-from . import wire
+from . import clients, environment, live, wire
+from .environment import IN_PROCESS, PRACTICE_KEY, PRACTICE_URL, Lent
 from .errors import BadInput, WorkbookError
+from .live.access import Access, NoKey, find, origin_of
+from .live.check import Listed
 from .mock_api import Faults, MockAPI, MockTransport
 from .mock_api.faults import SETTINGS
 from .totals import Spent, Totals
 
-PRACTICE_KEY = "practice-key"
-PRACTICE_URL = "WORKBOOK_PRACTICE_URL"  # tells a child process which OPENAI_BASE_URL is not the learner's own
-IN_PROCESS = "practice.invalid"  # a host that cannot exist; wire.py leads it to the mock API in this process
-LIVE_URL = "https://api.openai.com/v1"
 SEED = 5  # of the draws that everybody gets who asks for no other
 TICK = 0.1  # seconds
 SECONDS = 60.0  # the shared client's patience with one attempt, in practice mode
@@ -39,38 +37,66 @@ class _Session:
         self.url = ""  # where calls go
         self.practice_url = ""
         self.door: Any = None  # what serves the mock API at practice_url: it answers from its attribute `api`
-        # the learner's own settings (None: not set), kept while practice mode has its own in their place; never shown
-        self.own: dict[str, str | None] = {}
+        # the learner's own settings, kept while practice mode, or live mode, has others in their place; never shown
+        self.own: environment.Own = {}
+        self.bills = {"practice": Totals(), "live": Totals()}
+        self.lent = Lent()
+        self.typed: dict[str, str] = {}  # keys that were typed, by whom they are for; never shown
+        self.live: live.Live | None = None
 
+
+MODES = {
+    "practice": "Practice mode: a mock API on this computer answers. Nothing is charged.",
+    None: "Not connected yet: run the cell with connect().",
+}
 
 _session = _Session()
 _changing = threading.Lock()
 _kept_awake: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-_totals = Totals()
 
 
-def connect(*, live: bool = False, seed: int = SEED) -> None:
+def connect(
+    *,
+    live: bool = False,
+    base_url: str | None = None,
+    key_from: str | None = None,
+    budget: float | None = None,
+    seed: int = SEED,
+) -> None:
     """Chooses who answers this notebook's calls, and says so.
 
     In practice mode (the default) it is a mock API on this computer: no key, no cost, no network. From then on
     `OpenAI()` and `AsyncOpenAI()`, in any cell, reach it. Every `connect()` starts the mock API's draws anew, so the
     same calls go the same way again; another `seed` gives other latencies and faults.
 
-    `connect(live=True)` sends calls to the real service, with the key in the environment variable OPENAI_API_KEY.
-    Raises WorkbookError where there is no key, or where WORKBOOK_MODE=practice forbids live mode.
+    `connect(live=True)` sends calls to the real service. The key comes from the environment variable OPENAI_API_KEY,
+    from a file `.env`, or from a password box; one free request checks it.
+
+    - `budget`: USD that this session may spend in live mode, 0.25 at first. When it is reached, nothing more is sent.
+    - `base_url`: any other service that is compatible, such as "http://localhost:11434/v1" (Ollama).
+    - `key_from`: the name of the environment variable, or of the entry in `.env`, that holds the key for it. Without
+      it a service on this computer gets none. OPENAI_API_KEY goes only where it belongs.
+
+    Raises WorkbookError, in words, where there is no key, where the check fails, or where WORKBOOK_MODE=practice
+    forbids live mode; the mode then stays what it was. Raises BadInput for what cannot be an address or a budget.
 
     >>> connect()
     Practice mode: a mock API on this computer answers. No key, no cost, no network needed.
     """
-    with _changing:
-        if live:
-            _go_live()
-        else:
-            _practise(seed)
-    if live:
-        print(f"Live mode: calls go to {_shown(_session.url)} with your own key, and cost money. connect() ends it.")
+    if not live:
+        if base_url is not None or key_from is not None or budget is not None:
+            raise BadInput("An address, a key and a budget are for live mode.", "Say connect(live=True, …).")
+        practise(seed)
+        print("Practice mode: a mock API on this computer answers. No key, no cost, no network needed.")
         return
-    print("Practice mode: a mock API on this computer answers. No key, no cost, no network needed.")
+    try:
+        access = find_access(base_url, key_from, budget)
+    except NoKey as missing:
+        key = missing.ask()
+        if not key:
+            raise
+        access = find_access(base_url, key_from, budget, typed=key)
+    print(go_live(access, check(access), budget))
 
 
 @contextmanager
@@ -115,6 +141,18 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
         api.reset(faults=before)
 
 
+async def shared_client() -> AsyncOpenAI:
+    """The `AsyncOpenAI` of this event loop: made at the first call, shared by all, closed with the loop.
+
+    >>> client = await shared_client()
+    >>> client is await shared_client()
+    True
+    """
+    require_connection()
+    # a real answer may take minutes, and one that is given up is sent, and paid, again
+    return await clients.of_this_loop(timeout=SECONDS if _session.mode == "practice" else None)
+
+
 def require_connection() -> None:
     """Raises WorkbookError where `connect()` has not been called: nobody is to go live by accident."""
     if _session.mode is None:
@@ -124,6 +162,40 @@ def require_connection() -> None:
 def mode() -> Literal["practice", "live"] | None:
     """Which mode `connect()` has chosen; None before it."""
     return _session.mode
+
+
+def account() -> "Account":
+    """Who answers, what was used so far, and, in live mode, the budget and the account's limits, as far as known.
+
+    >>> print(account())  # doctest: +ELLIPSIS
+    Practice mode: a mock API on this computer answers. Nothing is charged.
+    Used so far: ...
+    """
+    if _session.live is not None and _session.mode == "live":
+        return Account(_session.live.account())
+    return Account(f"{in_words()}\nUsed so far: {spent()}.")
+
+
+def in_words() -> str:
+    """Who answers."""
+    if _session.live is not None and _session.mode == "live":
+        return _session.live.who()
+    return MODES[_session.mode]
+
+
+class Account(str):
+    """A text; as the last line of a cell it is shown as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def models() -> tuple[str, ...]:
+    """Those to choose from: in live mode what the service offers."""
+    there = _session.live if _session.mode == "live" else None
+    return (there.offer if there else live.Offer(None)).models
 
 
 def endpoint(client: AsyncOpenAI) -> str:
@@ -137,30 +209,31 @@ def endpoint(client: AsyncOpenAI) -> str:
 
 
 def spent() -> Spent:
-    """What has been asked for since the mode was chosen, by any code in this process."""
-    return _totals.spent
+    """What has been asked for in this mode, by any code in this process."""
+    return _session.bills[_session.mode or "practice"].spent
 
 
 # ---- practice and live -------------------------------------------------------------------------------------------
 
 
-def _practise(seed: int) -> None:
-    if _session.api is None:
-        _session.api = MockAPI(seed, _pace())
-    _session.api.reset(seed, Faults())
-    _point_at_practice(_session.api)
-    _forget_clients()
+def practise(seed: int = SEED) -> None:
+    """Practice mode, without a word."""
+    with _changing:
+        if _session.api is None:
+            _session.api = MockAPI(seed, _pace())
+        _session.api.reset(seed, Faults())
+        if _session.mode == "live":
+            _session.lent.take_back(os.environ)
+        _point_at_practice(_session.api)
+        clients.forget()
 
 
 def _point_at_practice(api: MockAPI) -> None:
-    wire.install()
-    if _stay_here not in wire.guards:
-        wire.guards.append(_stay_here)
-    _set_aside(os.environ)
+    _watch_the_wire(_stay_here)
+    environment.set_aside(os.environ, _session.own)
     if _session.door is None:
         _session.practice_url = _open_door(api)
     _session.door.api = api
-    _count_anew("practice")
     _session.mode, _session.url = "practice", _session.practice_url
     os.environ["OPENAI_BASE_URL"] = _session.url
     os.environ["OPENAI_API_KEY"] = PRACTICE_KEY
@@ -168,11 +241,24 @@ def _point_at_practice(api: MockAPI) -> None:
     _keep_awake()
 
 
-def _count_anew(mode: str) -> None:
-    if _totals not in wire.observers:
-        wire.observers.append(_totals)
-    if _session.mode != mode:
-        _totals.reset()
+def _watch_the_wire(guard: Any) -> None:
+    """Counts what is sent, and puts `guard`, of this mode, in the place of the other mode's."""
+    wire.install()
+    for observe in (_count, _read_limits):
+        if observe not in wire.observers:
+            wire.observers.append(observe)
+    for each in (_stay_here, _keep_to_the_budget):
+        if each in wire.guards:
+            wire.guards.remove(each)
+    wire.guards.append(guard)
+
+
+def _count(request: httpx2.Request, client: object) -> wire.Observer | None:
+    return _session.bills[_session.mode or "practice"](request, client)
+
+
+def _read_limits(request: httpx2.Request, client: object) -> wire.Observer | None:
+    return _session.live.limits(request, client) if _session.live and _session.mode == "live" else None
 
 
 def _open_door(api: MockAPI) -> str:
@@ -195,36 +281,23 @@ async def answered_by(api: MockAPI) -> AsyncIterator[str]:
     notebook's own mock API with its draws are what they were, whatever was done to them meanwhile.
     """
     session, environ, guards = {**vars(_session), "own": dict(_session.own)}, dict(os.environ), list(wire.guards)
-    clients, keepers = dict(_clients), list(_keepers)
+    kept = clients.kept()
     if session["mode"] != "practice":
-        _forget_clients()
-    counted = _totals.spent
+        clients.forget()
+    bill = _session.bills["practice"]
+    counted = bill.spent
     _session.api = api
     _point_at_practice(api)
     try:
-        with _totals.paused():
+        with bill.paused():
             yield _session.url
     finally:
-        _totals.spent = counted
+        bill.spent = counted
         vars(_session).update(session, door=_session.door, practice_url=_session.practice_url)
         _session.door.api = _session.api or api
-        for name in os.environ.keys() | environ.keys():
-            if name not in environ:
-                del os.environ[name]
-            elif os.environ.get(name) != environ[name]:
-                os.environ[name] = environ[name]
+        environment.become(environ)
         wire.guards[:] = guards
-        for keeper in [keeper for client, keeper in _keepers.items() if client not in keepers]:
-            await keeper.aclose()
-        _forget_clients()
-        _clients.update(clients)
-
-
-def _shown(url: str) -> str:
-    """An address without the password or the token that may be in it."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+        await clients.keep_only(kept)
 
 
 def _stay_here(request: httpx2.Request) -> None:
@@ -233,6 +306,8 @@ def _stay_here(request: httpx2.Request) -> None:
     A client made before `connect()`, or with an address of its own, still points at the real service.
     """
     host = request.url.host
+    if live.checking.get():
+        return
     if "x-stainless-lang" not in request.headers or host in ("127.0.0.1", "localhost", "::1", IN_PROCESS):
         return
     raise WorkbookError(
@@ -262,55 +337,77 @@ def _keep_awake() -> None:
         threading.Thread(target=wake, name="keep-awake", daemon=True).start()
 
 
-def _go_live() -> None:
-    if os.environ.get("WORKBOOK_MODE", "").strip().lower() == "practice":
-        raise WorkbookError(
-            "Live mode is switched off here (WORKBOOK_MODE=practice).", "connect() gives you practice mode."
-        )
-    if _session.mode != "live":
-        _set_aside(os.environ)
-        _give_back(os.environ)
-    if not os.environ.get("OPENAI_API_KEY"):
-        if _session.mode == "practice":
-            _practise(_session.api.seed if _session.api else SEED)
-        raise WorkbookError(
-            "Live mode needs your own API key, and the environment variable OPENAI_API_KEY is not set.",
-            "Set it before you start JupyterLab, or stay in practice mode with connect().",
-        )
-    if _stay_here in wire.guards:
-        wire.guards.remove(_stay_here)
-    _count_anew("live")
-    _session.mode = "live"
-    _session.url = os.environ.get("OPENAI_BASE_URL") or LIVE_URL
-    _forget_clients()
-    _keep_awake()
+# ---- live mode ---------------------------------------------------------------------------------------------------
 
 
-def _set_aside(environ: MutableMapping[str, str]) -> None:
-    """Keeps the learner's own settings, and takes them out of the way of practice mode."""
-    ours = (PRACTICE_KEY, environ.pop(PRACTICE_URL, ""))  # of this process, or of the one that started it
-    for name in [name for name in environ if name.startswith(("OPENAI_", "AZURE_OPENAI_")) and name != "OPENAI_LOG"]:
-        value = environ.pop(name)
-        if value not in ours:
-            _session.own[name] = value
-    if "NO_PROXY" not in _session.own:
-        # keep proxies off the loopback interface. A SOCKS proxy makes OpenAI() fail even for hosts that are not to
-        # be proxied; "*" alone prevents it
-        socks = any(environ[name].lower().startswith("socks") for name in environ if name.lower().endswith("_proxy"))
-        kept = environ.get("no_proxy") or environ.get("NO_PROXY")
-        for name in ("NO_PROXY", "no_proxy"):
-            _session.own[name] = environ.get(name)
-        for name in ("NO_PROXY", "no_proxy"):
-            environ[name] = "*" if socks else ",".join(filter(None, [kept, "127.0.0.1", "localhost", IN_PROCESS]))
+def find_access(
+    base_url: str | None = None, key_from: str | None = None, budget: float | None = None, *, typed: str = ""
+) -> Access:
+    """The address and the key for live mode; `typed` is a key that was typed for it. Raises WorkbookError for none."""
+    live.check_it_is_allowed()
+    if budget is not None:
+        live.checked_budget(budget)
+    environ = _own_environment()
+    try:
+        return find(base_url, key_from, environ, _session.typed)
+    except NoKey as missing:
+        if not typed:
+            raise
+        access = find(base_url, key_from, environ, {**_session.typed, origin_of(missing.url): typed})
+        _session.typed[origin_of(missing.url)] = access.key
+        return access
 
 
-def _give_back(environ: MutableMapping[str, str]) -> None:
-    for name, value in _session.own.items():
-        if value is None:
-            environ.pop(name, None)
-        else:
-            environ[name] = value
-    _session.own = {}
+def check(access: Access) -> Listed | None:
+    """Sends the free request, in the environment that live mode will have. Raises WorkbookError where it fails."""
+    with _changing:
+        before, environ = dict(os.environ), _own_environment()
+        environment.put(environ, access.settings)
+        environment.become(environ)
+        try:
+            client = live.client_for(access)  # reads proxies from the environment
+        finally:
+            environment.become(before)
+    return live.ask_for_the_list(client, access)
+
+
+def go_live(access: Access, listed: Listed | None, budget: float | None = None) -> str:
+    """Live mode, whose key was checked; gives what has to be said of it."""
+    live.check_it_is_allowed()
+    with _changing:
+        environ = _own_environment()
+        _session.lent = Lent(access.settings, environ)
+        environment.put(environ, access.settings)
+        environment.become(environ)
+        _session.own = {}
+        _watch_the_wire(_keep_to_the_budget)
+        kept = _session.live.budget if _session.live else live.BUDGET
+        bill = _session.bills["live"]
+        bill.looks_ahead = True
+        now = live.Live(access, listed, kept if budget is None else live.checked_budget(budget), bill, print)
+        if _session.live is not None and _session.live.access == access:
+            now.knows_already(_session.live)
+        _session.mode, _session.url, _session.live = "live", access.url, now
+        clients.forget()
+        _keep_awake()
+    return now.banner()
+
+
+def _own_environment() -> dict[str, str]:
+    """The environment as the learner has set it, without what a mode has put in its place."""
+    environ = dict(os.environ)
+    if _session.mode == "live":
+        _session.lent.take_back(environ)
+    else:
+        own = dict(_session.own)
+        environment.set_aside(environ, own)
+        environment.put(environ, own)
+    return environ
+
+
+def _keep_to_the_budget(request: httpx2.Request) -> None:
+    if _session.live is not None and _session.mode == "live":
+        _session.live.before(request)
 
 
 def _pace() -> float:
@@ -325,60 +422,3 @@ def _pace() -> float:
             "Set it to a number from 0.001 to 1000 (1 is lifelike, 0.1 ten times as fast), or remove it.",
         )
     return pace
-
-
-# ---- the client that helpers share -------------------------------------------------------------------------------
-
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
-# what closes each client that is open; a generator that nobody keeps would close its client at once
-_keepers: dict[AsyncOpenAI, AsyncGenerator] = {}
-
-
-async def shared_client() -> AsyncOpenAI:
-    """The `AsyncOpenAI` of this event loop: made at the first call, shared by all, closed with the loop.
-
-    >>> client = await shared_client()
-    >>> client is await shared_client()
-    True
-    """
-    require_connection()
-    loop = asyncio.get_running_loop()
-    if loop not in _clients or _clients[loop].is_closed():
-        keeper = _keep_client()
-        client = await anext(keeper)
-        _clients[loop], _keepers[client] = client, keeper
-    return _clients[loop]
-
-
-async def _keep_client() -> AsyncGenerator[AsyncOpenAI, None]:
-    # an event loop ends its async generators before it closes, and so this client
-    async with AsyncOpenAI(http_client=_http_client(), timeout=_patience()) as client:
-        try:
-            yield client
-        finally:
-            del _keepers[client]
-            loop = asyncio.get_running_loop()
-            if _clients.get(loop) is client:
-                del _clients[loop]
-
-
-def _http_client() -> httpx2.AsyncClient:
-    try:
-        return DefaultAioHttpClient()  # half the CPU of the default
-    except RuntimeError:  # aiohttp is not installed, as in a browser
-        return DefaultAsyncHttpxClient()
-
-
-def _patience() -> Any:
-    # a real answer may take minutes, and one that is given up is sent, and paid, again
-    return SECONDS if _session.mode == "practice" else not_given
-
-
-def _forget_clients() -> None:
-    """Makes helpers build their clients anew: another API answers, with another key.
-
-    The old ones may have calls in flight, so they stay open as long as their loop.
-    """
-    _clients.clear()
-    # the module-level client (openai.chat.completions…) has read the environment too
-    getattr(openai, "_reset_client", lambda: None)()

@@ -36,6 +36,9 @@ guards: list[Callable[[httpx2.Request], None]] = []
 # the host of a URL, and what answers for it in place of the network
 routes: dict[str, MockTransport] = {}
 
+# called with each answer of a status of 400 or more, when its body has been read; what it gives takes its place
+mend_refusal: Callable[[httpx2.Response], httpx2.Response] | None = None
+
 
 def install() -> None:
     """Puts the two functions below in the place of httpx2's own; a second time does nothing."""
@@ -53,11 +56,15 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
     # what a request says of timeouts came from its own client, and travels with it
     client = httpx2.Client(transport=transport, trust_env=False) if transport else self
     observer = _observer(request, self)
-    if observer is None:
+    if observer is None and mend_refusal is None:
         return _original_send(client, request, stream=stream, **options)
+    observer = observer or _Nobody()
     try:
         # with stream=True, so that headers and body are seen apart; read here where the caller wants it whole
         response = _original_send(client, request, stream=True, **options)
+        if response.status_code >= 400 and mend_refusal is not None:
+            response.read()
+            response = mend_refusal(response)
     except BaseException as error:
         observer.ended(error)
         raise
@@ -81,10 +88,14 @@ async def _asend(
     transport = _cleared(request)
     client = httpx2.AsyncClient(transport=transport, trust_env=False) if transport else self
     observer = _observer(request, self)
-    if observer is None:
+    if observer is None and mend_refusal is None:
         return await _original_asend(client, request, stream=stream, **options)
+    observer = observer or _Nobody()
     try:
         response = await _original_asend(client, request, stream=True, **options)
+        if response.status_code >= 400 and mend_refusal is not None:
+            await response.aread()
+            response = mend_refusal(response)
     except BaseException as error:
         observer.ended(error)
         raise
@@ -124,6 +135,14 @@ def _watch_body(response: httpx2.Response, observer: Observer) -> None:
         observer.ended(whole=True)
     else:
         response.stream = _WatchedBody(response.stream, observer)
+
+
+class _Nobody:
+    """Does not want to know."""
+
+    def headers(self, response: httpx2.Response, *, stream: bool) -> None: ...
+    def data(self, chunk: bytes) -> None: ...
+    def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None: ...
 
 
 class _Several:

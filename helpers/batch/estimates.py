@@ -8,14 +8,11 @@ from ..calls import Answer, check_question
 from ..catalog import DEFAULT_MODEL, MODELS, cost
 from ..errors import BadInput
 from ..timeline.record import duration
-from ..totals import usd
+from ..totals import CHARACTERS, LIKELY, usd
 from ..words import counted
 from .questions import Source, read
 
-# OpenAI's rule of thumb for English: https://platform.openai.com/tokenizer
-CHARACTERS = 4  # in a token
 FRAME = 7  # tokens around each question: the roles, and where a message begins and ends
-ANSWER = 150  # tokens of an answer of which nothing is known
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def estimate(
         guessed = sum(tokens_in(answer.question) + frame for answer in known_prompts)
         asked *= sum(answer.prompt_tokens or 0 for answer in known_prompts) / guessed
     lengths = [answer.completion_tokens for answer in good if answer.completion_tokens is not None]
-    length = answer_tokens if answer_tokens is not None else fmean(lengths) if lengths else ANSWER
+    length = answer_tokens if answer_tokens is not None else fmean(lengths) if lengths else LIKELY
     prompt, written = round(asked), round(calls * length)
     seconds, because = _time(
         calls,

@@ -3,17 +3,11 @@
 import html
 from typing import Any
 
-from ..session import mode
+from ..session import in_words
 from ..words import counted
 from . import logbook
 from .lessons import Lesson, lessons
 from .manifest import Entry, manifest
-
-MODES = {
-    "practice": "Practice mode: a mock API on this computer answers. Nothing is charged.",
-    "live": "Live mode: calls go to the real service with your key, and cost money.",
-    None: "Not connected yet: run the cell with connect().",
-}
 
 
 class Welcome:
@@ -25,7 +19,7 @@ class Welcome:
         self._tasks = list(manifest().exercises.values())
 
     def __repr__(self) -> str:
-        lines = [MODES[mode()], "", f"Lessons: {self._count(self._lessons)}"]
+        lines = [in_words(), "", f"Lessons: {self._count(self._lessons)}"]
         lines += [f"{self._sign(each)} {_number(each)} {each.title} ({each.minutes} min)" for each in self._lessons]
         lines += ["", f"Practice tasks: {self._count(self._tasks)}"]
         lines += [f"{self._sign(each)} {_number(each)} {each.title} ({each.minutes} min)" for each in self._tasks]
@@ -35,7 +29,7 @@ class Welcome:
         lessons = [[each, str(each.minutes), html.escape(each.afterwards)] for each in self._lessons]
         tasks = [[each, str(each.minutes), f"{each.follows[:2]}{self._parts(each)}"] for each in self._tasks]
         return (
-            f"<p><strong>{MODES[mode()]}</strong></p><p>{self._next(linked=True)}</p>"
+            f"<p><strong>{html.escape(in_words())}</strong></p><p>{self._next(linked=True)}</p>"
             + self._table([f"Lesson ({self._count(self._lessons)})", "minutes", "afterwards you can"], lessons)
             # folded, lest it stand between a beginner and the first lesson
             + f"<details><summary><strong>Practice tasks</strong> ({self._count(self._tasks)})</summary>"

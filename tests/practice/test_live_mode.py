@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 from openai import AsyncOpenAI, OpenAI
 
-from helpers import ask_ai, connect, open_exercise, session, shared_client
+from helpers import ask_ai, clients, connect, open_exercise, session, shared_client
 from helpers.mock_api import MockAPI
 from helpers.mock_api.server import Server
 from helpers.practice import running
@@ -54,7 +54,7 @@ def live(service: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
     service.api.reset()
     service.api.served.clear()
     yield service.api
-    session._forget_clients()
+    clients.forget()
     os.environ.clear()
     os.environ.update(before)
 

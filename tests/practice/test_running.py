@@ -22,7 +22,7 @@ import openai._base_client
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from helpers import WorkbookError, ask_ai, connect, faults, open_exercise, session, shared_client, wire
+from helpers import WorkbookError, ask_ai, clients, connect, faults, open_exercise, session, shared_client, wire
 from helpers.mock_api import Faults, MockAPI
 from helpers.practice import judging, running
 from helpers.practice.running import Run, Scenario, run
@@ -44,7 +44,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Cap
     capsys.readouterr()
     assert session._session.api is not None
     yield session._session.api
-    session._forget_clients()
+    clients.forget()
     os.environ.clear()
     os.environ.update(before)
 
@@ -396,7 +396,7 @@ def state() -> dict[str, Any]:
         "guards": list(wire.guards),
         "observers": list(wire.observers),
         "origin tracking": sys.get_coroutine_origin_tracking_depth(),
-        "clients": dict(session._clients),
+        "clients": dict(clients._clients),
         "directory": os.getcwd(),
     }
 

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
-from helpers import session
+from helpers import clients, session
 from helpers.mock_api import MockAPI
 
 PACE = 0.01
@@ -18,7 +19,7 @@ def fresh_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[session._Session]
     monkeypatch.setattr(session, "_session", session._Session())
     monkeypatch.setattr(session.wire, "routes", {})
     yield session._session
-    session._forget_clients()
+    clients.forget()
     os.environ.clear()
     os.environ.update(before)
 
@@ -30,6 +31,13 @@ def connected(fresh_session: session._Session, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert fresh_session.api is not None
     return fresh_session.api
+
+
+@pytest.fixture
+def works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The free request that live mode begins with is answered, whomever it asks."""
+    monkeypatch.setattr("helpers.live.client_for", lambda access: nullcontext())
+    monkeypatch.setattr("helpers.live.list_models", lambda client, access: {})
 
 
 @pytest.fixture

@@ -160,9 +160,10 @@ def test_no_connection_is_needed(fresh_session: session._Session) -> None:
 
 
 @pytest.mark.usefixtures("fresh_session")
+@pytest.mark.usefixtures("works")
 def test_live_mode_sends_nothing_to_the_service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.delenv("WORKBOOK_MODE")
-    monkeypatch.setenv("OPENAI_API_KEY", "a key of the learner")
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-the-learner")
     session.connect(live=True)
     sent: list[object] = []
     monkeypatch.setattr(session.wire, "guards", [sent.append])

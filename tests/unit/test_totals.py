@@ -20,7 +20,7 @@ ASK: dict[str, Any] = {"model": "gpt-6.1-sol", "messages": [{"role": "user", "co
 
 @pytest.fixture(autouse=True)
 def nothing_spent() -> None:
-    session._totals.reset()
+    session._session.bills["practice"].reset()
 
 
 def test_each_answer_is_counted_however_it_was_asked_for() -> None:
@@ -86,7 +86,8 @@ def test_a_check_is_not_the_learners_bill() -> None:
     asyncio.run(cell())
 
 
-def test_connecting_again_goes_on_and_going_live_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("works")
+def test_connecting_again_goes_on_and_each_mode_has_its_own_count(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(ask_ai("What is Go?"))
     connect()
     assert session.spent().answers == 1
@@ -94,6 +95,8 @@ def test_connecting_again_goes_on_and_going_live_begins_anew(monkeypatch: pytest
     session._session.own["OPENAI_API_KEY"] = "a-key"
     connect(live=True)
     assert session.spent().answers == 0
+    connect()
+    assert session.spent().answers == 1
 
 
 # ---- stream_model ------------------------------------------------------------------------------------------------

@@ -1,0 +1,151 @@
+"""Live mode: the learner's own key, kept secret, on a real service, within a budget."""
+
+import math
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import date
+
+import httpx2
+from openai import OpenAI
+
+from ..catalog import MODELS
+from ..errors import BadInput, BudgetReached, WorkbookError
+from ..reading import asked, body_of
+from ..totals import Totals, usd
+from ..words import counted
+from .access import Access
+from .check import Listed, client_for, list_models
+from .limits import LimitsSeen
+from .offer import Offer, age_of_prices
+
+BUDGET = 0.25  # USD; of a session, where nobody says another
+
+# the free request goes out whatever the mode is
+checking: ContextVar[bool] = ContextVar("checking", default=False)
+
+
+def today() -> date:
+    return date.today()
+
+
+def is_forbidden() -> bool:
+    return os.environ.get("WORKBOOK_MODE", "").strip().lower() == "practice"
+
+
+def check_it_is_allowed() -> None:
+    """Raises WorkbookError where a class, or the tests, have switched it off."""
+    if is_forbidden():
+        raise WorkbookError(
+            "Live mode is switched off here (WORKBOOK_MODE=practice).", "connect() gives you practice mode."
+        )
+
+
+def checked_budget(budget: object) -> float:
+    """USD. Raises BadInput for what is no amount of money."""
+    if isinstance(budget, bool) or not isinstance(budget, int | float) or not budget > 0:
+        raise BadInput(
+            f"budget={budget!r} is not an amount of US dollars.",
+            f"Give one above 0, such as budget={BUDGET} (float('inf') is none at all).",
+        )
+    return float(budget)
+
+
+def ask_for_the_list(client: OpenAI, access: Access) -> Listed | None:
+    """The free request."""
+    token = checking.set(True)
+    try:
+        with client:
+            return list_models(client, access)
+    finally:
+        checking.reset(token)
+
+
+class Live:
+    """What live mode has found out and keeps: the address, the models, the account's limits, the budget.
+
+    `say` is called with each sentence that the learner should see now.
+    """
+
+    def __init__(
+        self, access: Access, listed: Listed | None, budget: float, bill: Totals, say: Callable[[str], object]
+    ) -> None:
+        self.access = access
+        self.offer = Offer(listed)
+        self.budget = budget
+        self.limits = LimitsSeen(say)
+        self._bill = bill
+        self._say = say
+        self._introduced: set[str] = set()
+
+    def knows_already(self, before: "Live") -> None:
+        """Of the same service: what was said once need not be said again."""
+        self.limits, self._introduced = before.limits, before._introduced
+
+    def banner(self) -> str:
+        """What has to be said when it begins."""
+        listed = self.offer.listed
+        works = f"It works: {counted(len(listed), 'model')} offered." if listed else "It works."
+        about = [*self.offer.of_the_lessons(today()), *filter(None, [age_of_prices(today())])]
+        return "\n".join([f"{self.who()} {works}", f"{self.budget_line()} connect() ends live mode.", *about])
+
+    def who(self) -> str:
+        """Who answers."""
+        if self.access.is_here:
+            return f"Live mode: calls go to {self.access.shown}, a service on this computer, with {self.access.origin}."
+        return f"Live mode: calls go to {self.access.shown} with {self.access.origin}, and cost money."
+
+    def budget_line(self) -> str:
+        if self.budget == math.inf:
+            return f"No budget is set; {usd(self._bill.spent.cost)} used so far."
+        return f"Budget: {usd(self.budget)}, {usd(self.used)} of it used."
+
+    def account(self) -> str:
+        """How it stands."""
+        lines = [self.who(), f"Used so far: {self._bill.spent}.", self.budget_line()]
+        if self.limits.no_credit:
+            lines.append("Your account has no credit left (insufficient_quota).")
+        lines += [f"Limits of {model}: {limits}." for model, limits in self.limits.limits.items()]
+        if not self.limits.limits:
+            lines.append("Rate limits: not known. (A service may tell them with an answer.)")
+        return "\n".join(lines)
+
+    @property
+    def used(self) -> float:
+        """USD, with about what calls cost that did not say."""
+        return self._bill.spent.cost + self._bill.spent.guessed
+
+    @property
+    def left(self) -> float:
+        """USD that may still be spent."""
+        return max(0.0, self.budget - self._bill.committed)
+
+    def require_budget(self) -> None:
+        """Raises BudgetReached where nothing more may be sent."""
+        if self._bill.committed < self.budget:
+            return
+        flying = " or in flight" if self.used < self.budget else ""
+        raise BudgetReached(
+            f"Nothing more was sent: the budget of this session, {usd(self.budget)}, is used up{flying}.",
+            f"What is there is kept. To go on, allow more: connect(live=True, budget={2 * max(self.budget, self.used):.2g}).",
+        )
+
+    def before(self, request: httpx2.Request) -> None:
+        """Of what may cost something: says what there is to know of a model the first time, and keeps to the budget."""
+        if request.method != "POST":
+            return
+        model = asked(body_of(request)).model
+        if model and model not in self._introduced:
+            self._introduced.add(model)
+            self.introduce(model)
+        self.require_budget()
+
+    def introduce(self, model: str) -> None:
+        if said := self.offer.about(model, today()):
+            self._say(said)
+        known = MODELS.get(model)
+        if (known is None or known.input is None) and not self.access.is_here:
+            self._say(f"The price of {model} is not known here, so the budget does not count its calls.")
+
+
+__all__ = ["BUDGET", "Live", "Offer", "client_for"]

@@ -1,0 +1,92 @@
+"""Keys are shown nowhere: not in what a service says of them, nor in anything that the notebook's kernel sends."""
+
+import sys
+from typing import Any
+
+import httpx2
+
+from .. import wire
+
+INSTEAD = "(your key, hidden)"
+LEAST = 8  # characters; what is shorter stands in too many words
+
+
+class Secret(str):
+    """A key. A traceback that shows the values of variables does not show this one.
+
+    >>> Secret("not-for-your-eyes")
+    (your key, hidden)
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return INSTEAD
+
+
+_secrets: set[str] = set()
+
+
+def hide(secret: str) -> None:
+    """From now on this is not shown any more, in this process."""
+    if len(secret) < LEAST:
+        return
+    _secrets.add(secret)
+    wire.mend_refusal = _without_secrets
+    _cover_kernel()
+
+
+def hidden(text: str) -> str:
+    """The text, with something else in place of a key."""
+    for secret in _secrets:
+        if secret in text:
+            text = text.replace(secret, INSTEAD)
+    return text
+
+
+def _without_secrets(response: httpx2.Response) -> httpx2.Response:
+    """A refusal without the key: some services repeat it in what they say, and the SDK puts that into its error."""
+    content = response.content
+    if not any(secret.encode() in content for secret in _secrets):
+        return response
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
+    return httpx2.Response(
+        response.status_code,
+        headers=[(name, value) for name, value in headers if name.lower() != b"content-length"],
+        content=hidden(content.decode(response.encoding or "utf-8", "replace")).encode(),
+        request=response.request,
+        extensions=response.extensions,
+    )
+
+
+def _cover_kernel() -> None:
+    """Covers keys in every message of a notebook's kernel: printed, shown, in a traceback, in a widget's state.
+
+    What the front end gets is what is saved with the notebook.
+    """
+    session: Any = getattr(running_kernel(), "session", None)
+    if session is None or hasattr(session.send, "covers_keys"):
+        return
+    send = session.send
+
+    def covered(stream: Any, message: Any, content: Any = None, *rest: Any, **options: Any) -> Any:
+        return send(stream, _covered(message), _covered(content), *rest, **options)
+
+    covered.covers_keys = True  # type: ignore[attr-defined]
+    session.send = covered
+
+
+def running_kernel() -> Any:
+    """The notebook's kernel; None in a script."""
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython.get_ipython(), "kernel", None) if ipython is not None else None
+
+
+def _covered(value: Any) -> Any:
+    if isinstance(value, str):
+        return hidden(value)
+    if isinstance(value, dict):
+        return {name: _covered(each) for name, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_covered, value))
+    return value
