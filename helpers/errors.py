@@ -2,14 +2,17 @@
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from json import JSONDecodeError
 from random import random
 from typing import Any
 
 import openai
 
 from .catalog import DEFAULT_MODEL
+from .reading import asked, body_of
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a retry, where the service does not say how long; the SDK's
 LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
@@ -112,7 +115,7 @@ def _in_words(error: Exception) -> tuple[str, str]:
         if code == "model_not_found":
             return (
                 "The service has no such model, or your account may not use it (404).",
-                f"Check the spelling, or try model={DEFAULT_MODEL!r}.",
+                other_models(_model_of(error)) or f"Check the spelling, or try model={DEFAULT_MODEL!r}.",
             )
         return "There is nothing at this address (404).", "Check the base URL that the client was made with."
     if isinstance(error, openai.BadRequestError) and code == "context_length_exceeded":
@@ -133,9 +136,21 @@ def _in_words(error: Exception) -> tuple[str, str]:
         return "The client was closed already.", "Run the cell that makes the client again."
     if "different event loop" in str(error) or "loop is closed" in str(error):
         return "The client belongs to another event loop.", "Make the client in the same asyncio.run that uses it."
-    if isinstance(error, (openai.APIResponseValidationError, IndexError, AttributeError, TypeError)):
+    if isinstance(error, (openai.APIResponseValidationError, LookupError, AttributeError, TypeError, JSONDecodeError)):
         return "What the service sent is no answer to a question.", "Check the base URL that the client was made with."
     return f"The call failed ({type(error).__name__}: {error}).", "If it happens again, look that message up."
+
+
+def _model_of(error: openai.APIStatusError) -> str:
+    return asked(body_of(error.request)).model
+
+
+def _nothing_known(model: str) -> str | None:
+    return None
+
+
+# what there is in the place of a model that is not there; live mode puts its own here
+other_models: Callable[[str], str | None] = _nothing_known
 
 
 def pause_before_retry(error: BaseException | None, attempt: int) -> float | None:

@@ -14,10 +14,10 @@ from weakref import WeakSet
 import httpx2
 from openai import AsyncOpenAI
 
-from . import clients, environment, live, wire
+from . import clients, environment, errors, live, wire
 from .environment import IN_PROCESS, PRACTICE_KEY, PRACTICE_URL, Lent
 from .errors import BadInput, WorkbookError
-from .live.access import Access, NoKey, find, origin_of
+from .live.access import TYPED, Access, NoKey, find, origin_of
 from .live.check import Listed
 from .mock_api import Faults, MockAPI, MockTransport
 from .mock_api.faults import SETTINGS
@@ -153,6 +153,25 @@ async def shared_client() -> AsyncOpenAI:
     return await clients.of_this_loop(timeout=SECONDS if _session.mode == "practice" else None)
 
 
+def require_budget() -> None:
+    """Raises BudgetReached where live mode's budget is used up."""
+    if now := live_now():
+        now.require_budget()
+
+
+def spending() -> str:
+    """What this notebook has used so far, in a line or two."""
+    said = f"This notebook so far: {spent()}"
+    if now := live_now():
+        return f"{said}. {now.in_short()}"
+    return f"{said} (practice mode: nothing is charged)." if _session.mode == "practice" else f"{said}."
+
+
+def live_now() -> "live.Live | None":
+    """What is known of the service; None in practice mode."""
+    return _session.live if _session.mode == "live" else None
+
+
 def require_connection() -> None:
     """Raises WorkbookError where `connect()` has not been called: nobody is to go live by accident."""
     if _session.mode is None:
@@ -171,15 +190,15 @@ def account() -> "Account":
     Practice mode: a mock API on this computer answers. Nothing is charged.
     Used so far: ...
     """
-    if _session.live is not None and _session.mode == "live":
-        return Account(_session.live.account())
+    if now := live_now():
+        return Account(now.account())
     return Account(f"{in_words()}\nUsed so far: {spent()}.")
 
 
 def in_words() -> str:
     """Who answers."""
-    if _session.live is not None and _session.mode == "live":
-        return _session.live.who()
+    if now := live_now():
+        return now.who()
     return MODES[_session.mode]
 
 
@@ -192,20 +211,19 @@ class Account(str):
         return str(self)
 
 
-def models() -> tuple[str, ...]:
-    """Those to choose from: in live mode what the service offers."""
-    there = _session.live if _session.mode == "live" else None
-    return (there.offer if there else live.Offer(None)).models
+def offered() -> tuple[str, ...]:
+    """The models to choose from: in live mode what the service offers."""
+    now = live_now()
+    return (now.offer if now else live.Offer(None)).models
 
 
 def endpoint(client: AsyncOpenAI) -> str:
-    """Who answers a client: "practice", or a host and path. The same tomorrow, when practice has another port."""
+    """Who answers a client: a host and path, or "practice", the same tomorrow, when it has another port."""
     url = str(client.base_url)
     if _session.mode == "practice" and url.rstrip("/") in (_session.url, _session.practice_url):
         return "practice"
     parts = urlsplit(url)
-    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    return f"{parts.hostname}{f':{parts.port}' if parts.port and not local else ''}{parts.path.rstrip('/')}"
+    return f"{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
 
 
 def spent() -> Spent:
@@ -258,7 +276,8 @@ def _count(request: httpx2.Request, client: object) -> wire.Observer | None:
 
 
 def _read_limits(request: httpx2.Request, client: object) -> wire.Observer | None:
-    return _session.live.limits(request, client) if _session.live and _session.mode == "live" else None
+    now = live_now()
+    return now.limits(request, client) if now else None
 
 
 def _open_door(api: MockAPI) -> str:
@@ -343,19 +362,11 @@ def _keep_awake() -> None:
 def find_access(
     base_url: str | None = None, key_from: str | None = None, budget: float | None = None, *, typed: str = ""
 ) -> Access:
-    """The address and the key for live mode; `typed` is a key that was typed for it. Raises WorkbookError for none."""
+    """The address and the key for live mode; `typed` is a key that was typed just now. Raises WorkbookError."""
     live.check_it_is_allowed()
     if budget is not None:
         live.checked_budget(budget)
-    environ = _own_environment()
-    try:
-        return find(base_url, key_from, environ, _session.typed)
-    except NoKey as missing:
-        if not typed:
-            raise
-        access = find(base_url, key_from, environ, {**_session.typed, origin_of(missing.url): typed})
-        _session.typed[origin_of(missing.url)] = access.key
-        return access
+    return find(base_url, key_from, _own_environment(), _session.typed, just_typed=typed)
 
 
 def check(access: Access) -> Listed | None:
@@ -380,6 +391,8 @@ def go_live(access: Access, listed: Listed | None, budget: float | None = None) 
         environment.put(environ, access.settings)
         environment.become(environ)
         _session.own = {}
+        if access.origin == TYPED:  # for when it goes live again; in memory only
+            _session.typed[origin_of(access.url)] = access.key
         _watch_the_wire(_keep_to_the_budget)
         kept = _session.live.budget if _session.live else live.BUDGET
         bill = _session.bills["live"]
@@ -406,8 +419,16 @@ def _own_environment() -> dict[str, str]:
 
 
 def _keep_to_the_budget(request: httpx2.Request) -> None:
-    if _session.live is not None and _session.mode == "live":
-        _session.live.before(request)
+    if now := live_now():
+        now.before(request)
+
+
+def _other_models(model: str) -> str | None:
+    now = live_now()
+    return now.offer.in_place_of(model, live.today()) if now else None
+
+
+errors.other_models = _other_models
 
 
 def _pace() -> float:

@@ -223,9 +223,11 @@ class Trace:
 
     @property
     def cost(self) -> float | None:
-        """USD at the catalogue's prices, for the tokens that were reported; None where a price is unknown."""
-        answered = [call for call in self.calls if call.prompt_tokens is not None]
-        costs = [cost(call.model, call.prompt_tokens, call.completion_tokens) for call in answered]
+        """USD at the catalogue's prices, for what was reported; None where nothing was, or where a price is unknown."""
+        told = [call for call in self.calls if call.prompt_tokens is not None]
+        if not told and any(call.outcome == "ok" for call in self.calls):
+            return None
+        costs = [cost(call.model, call.prompt_tokens, call.completion_tokens) for call in told]
         return None if None in costs else sum(each or 0.0 for each in costs)
 
     def panel(self) -> timeline.Panel:

@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 from ..calls import Answer, check_model, check_question, failure
 from ..catalog import cost
 from ..errors import BadInput, WorkbookError, explain, is_final, is_rate_limit, pause_before_retry, told_to_wait
-from ..session import endpoint, shared_client
+from ..session import endpoint, require_budget, shared_client
 from ..trace import OneCall
 from . import progress
 from .asking import Asker, Reply
@@ -208,6 +208,11 @@ class Run:
     async def _ask(self, question: _Question) -> None:
         ticket = await self._permission(question)
         if ticket is None:
+            return
+        try:
+            require_budget()
+        except WorkbookError as reached:
+            self._stop(str(reached))
             return
         sent, waited_since = time.perf_counter(), question.since
         question.queued += sent - waited_since

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import date
+from urllib.parse import urlsplit
 
 import httpx2
 from openai import OpenAI
@@ -100,6 +101,10 @@ class Live:
             return f"No budget is set; {usd(self._bill.spent.cost)} used so far."
         return f"Budget: {usd(self.budget)}, {usd(self.used)} of it used."
 
+    def in_short(self) -> str:
+        host = urlsplit(self.access.url).netloc.rpartition("@")[2]
+        return f"Live mode: {host} answers{'' if self.access.is_here else ', and it costs money'}. {self.budget_line()}"
+
     def account(self) -> str:
         """How it stands."""
         lines = [self.who(), f"Used so far: {self._bill.spent}.", self.budget_line()]
@@ -125,9 +130,10 @@ class Live:
         if self._bill.committed < self.budget:
             return
         flying = " or in flight" if self.used < self.budget else ""
+        more = 2 * max(self.budget, self.used)
         raise BudgetReached(
-            f"Nothing more was sent: the budget of this session, {usd(self.budget)}, is used up{flying}.",
-            f"What is there is kept. To go on, allow more: connect(live=True, budget={2 * max(self.budget, self.used):.2g}).",
+            f"The budget of this session, {usd(self.budget)}, is used up{flying}.",
+            f"What is there is kept. To go on, allow more: connect(live=True, budget={more:.2g}).",
         )
 
     def before(self, request: httpx2.Request) -> None:

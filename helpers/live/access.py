@@ -19,6 +19,7 @@ KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 # these belong to the key in OPENAI_API_KEY, and go nowhere else
 WITH_THE_KEY = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_CUSTOM_HEADERS")
 NO_KEY = "no-key"  # the SDK wants one, also for a service on this computer that does not
+TYPED = "the key that you typed"
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 
 
@@ -52,12 +53,21 @@ class _Found:
         return self.values.get(name, "").strip()
 
 
-def find(base_url: str | None, key_from: str | None, environ: Mapping[str, str], typed: Mapping[str, str]) -> Access:
+def find(
+    base_url: str | None,
+    key_from: str | None,
+    environ: Mapping[str, str],
+    typed: Mapping[str, str] = {},
+    *,
+    just_typed: str = "",
+) -> Access:
     """The address and its key. A key is only for the address that it was set for.
 
-    - Without `base_url`: OPENAI_API_KEY, of the environment or else of `.env`, for OPENAI_BASE_URL or OpenAI.
-    - With it: the key in the variable that `key_from` names. Without that, OPENAI_API_KEY if it is for that address;
-      none for a service on this computer; else the one that was `typed` for it.
+    - Without `base_url` the address is OPENAI_BASE_URL's, or OpenAI's.
+    - The key is the one that was typed just now, or the one in the variable that `key_from` names, or one that was
+      `typed` for that address before, or OPENAI_API_KEY if it is for that address. Else there is none, and a service
+      on this computer is asked without one.
+    - Variables are looked up in the environment, then in a `.env` file.
 
     Raises WorkbookError where there is no key; BadInput for an address or a name that cannot be one.
     """
@@ -65,12 +75,14 @@ def find(base_url: str | None, key_from: str | None, environ: Mapping[str, str],
     usual, of_usual = _usual(environment, dotenv)
     url = checked_address(base_url) if base_url is not None else usual
     whose = origin_of(url)
-    if key_from is not None:
+    if just_typed:
+        key, origin = just_typed, TYPED
+    elif key_from is not None:
         key, origin = _named(key_from, environment, dotenv)
+    elif whose in typed:
+        key, origin = typed[whose], TYPED
     elif of_usual is not None and whose == origin_of(usual):
         key, origin = of_usual.get(KEY), _in_words(KEY, of_usual)
-    elif whose in typed:
-        key, origin = typed[whose], "the key that you typed"
     elif is_here(url):
         key, origin = NO_KEY, "no key"
     else:

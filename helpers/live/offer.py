@@ -40,6 +40,10 @@ class Offer:
             return f"{model} will be shut down on {shutdown}.{use}"
         return None
 
+    def in_place_of(self, model: str, today: date) -> str | None:
+        """What to do about a model that the service does not have; None where nothing is known."""
+        return self.about(model, today) or (f"Check the spelling.{self.instead()}" if self.listed else None)
+
     def successor(self, model: str) -> str | None:
         """What takes the place of a model, where that is known and there."""
         known = MODELS.get(model)

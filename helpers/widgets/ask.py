@@ -10,14 +10,16 @@ import ipywidgets
 from ..calls import Answer, check_list, check_question, failure, stream_model
 from ..catalog import COMPARE_MODELS
 from ..errors import BadInput, WorkbookError
-from ..session import shared_client
+from ..session import offered, shared_client, spending
 from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..totals import usd
 from ..trace import Trace
 from ..words import counted
-from .base import FRAME, OFFERED, Box, Line, button, row, so_far, working_for
+from .base import FRAME, Box, Line, button, row, working_for
 from .front import TextField
+
+MOST = 12  # models to choose from
 
 
 class QuestionBox(Box):
@@ -38,6 +40,7 @@ class QuestionBox(Box):
         self._picture = ipywidgets.HTML()
         self._picture.add_class("workbook-picture")
         self._totals = Line()
+        self._totals.say(spending())
         self._asked = ""
         self._shown: list[_Card] = []
         self.show(
@@ -121,7 +124,7 @@ class QuestionBox(Box):
         for card in self._shown:
             card.draw()
         self._picture.value = svg([trace.panel()]) if trace.calls else ""
-        self._totals.say(so_far())
+        self._totals.say(spending())
 
 
 class _Card:
@@ -174,7 +177,8 @@ def _used(answer: Answer) -> str:
 def question_box(question: str = "", *, models: Iterable[str] | None = None) -> QuestionBox:
     """A box to ask one question of several models, and to watch their answers being written.
 
-    `models` are the names to choose from, all ticked; without it, those of the catalogue, the usual three ticked.
+    `models` are the names to choose from, all ticked; without it, those of the catalogue, the usual three ticked, or
+    in live mode those that the service offers.
     Raises BadInput for a list of models that is none.
 
     >>> question_box("What is Python?")
@@ -184,6 +188,7 @@ def question_box(question: str = "", *, models: Iterable[str] | None = None) -> 
     if not isinstance(question, str):
         raise BadInput(f"question={question!r} is not a text.", 'Write it in quotes: question_box("What is Python?").')
     if models is None:
-        return QuestionBox(question, OFFERED, COMPARE_MODELS)
+        there = offered()[:MOST]
+        return QuestionBox(question, there, [name for name in COMPARE_MODELS if name in there] or there[:1])
     named = tuple(dict.fromkeys(check_list(models, "models", "model names")))
     return QuestionBox(question, named, named)

@@ -12,12 +12,9 @@ from typing import Any
 import ipywidgets
 from IPython.core.getipython import get_ipython
 
-from ..catalog import MODELS
 from ..errors import WorkbookError
-from ..session import mode, spent
 
 FRAME = 0.1  # seconds between two pictures of something that moves
-OFFERED = tuple(name for name, model in MODELS.items() if model.input is not None)
 STYLE = (resources.files(__package__) / "style.css").read_text("utf-8")
 
 # the box for which the current task works: its calls are told from those of other boxes and cells by it
@@ -131,12 +128,6 @@ class Line(ipywidgets.HTML):
         """Shows `text` as it is: nothing in it is rendered or run. `more` is HTML."""
         self.text = text
         self.value = f'<div class="workbook-line"{self._role}>{html.escape(text)}</div>{more}'
-
-
-def so_far() -> str:
-    """What the notebook has used, as a line at the foot of a box."""
-    practice = " (practice mode: nothing is charged)" if mode() == "practice" else ""
-    return f"This notebook so far: {spent()}{practice}."
 
 
 def heading(text: str) -> ipywidgets.HTML:

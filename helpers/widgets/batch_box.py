@@ -11,16 +11,15 @@ import ipywidgets
 
 from .. import csv_file
 from ..batch import process_questions_batch
-from ..calls import Answer, check_question, check_questions
-from ..catalog import DEFAULT_MODEL
+from ..calls import Answer, check_model, check_question, check_questions
 from ..csv_file import CsvFile
 from ..errors import BadInput
-from ..session import shared_client
+from ..session import offered, shared_client, spending
 from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..trace import Trace
 from ..words import counted
-from .base import FRAME, OFFERED, Box, Line, button, row, so_far, working_for
+from .base import FRAME, Box, Line, button, row, working_for
 from .front import Column, Table, TextField
 
 MOST = 50  # calls in flight
@@ -58,8 +57,8 @@ class BatchBox(Box):
         self._column.observe(self.on_loop(self._describe), "value")
         self._pasted = button("Use the pasted text instead", self.on_loop(self._back_to_the_text), name="pasted")
         self._source = Line("status")
-        models = OFFERED if model in OFFERED else (model, *OFFERED)
-        self._model = ipywidgets.Dropdown(description="Model", options=models, value=model)
+        there = list(dict.fromkeys((*offered(), model)))
+        self._model = ipywidgets.Dropdown(description="Model", options=there, value=model)
         self._limit = ipywidgets.IntText(max_concurrency, description=f"Limit in flight (1 to {MOST})")
         self._go = button("Run", self.on_loop(self._start), name="run")
         self._stop = button("Stop", self.on_loop(self._stopped_by_hand), name="stop", disabled=True)
@@ -75,6 +74,7 @@ class BatchBox(Box):
         self._picture = ipywidgets.HTML()
         self._picture.add_class("workbook-picture")
         self._totals = Line()
+        self._totals.say(spending())
         for labelled in (self._column, self._model, self._limit):
             labelled.add_class("workbook-labelled")
         _hide(self._column, self._pasted, self._bar)
@@ -243,7 +243,7 @@ class BatchBox(Box):
     def _draw_progress(self, run: "_Run") -> None:
         self._bar.value = len(run.answers)
         self._progress.say(run.progress())
-        self._totals.say(so_far())
+        self._totals.say(spending())
 
     def _draw_picture(self, run: "_Run") -> float:
         """Returns how long that took."""
@@ -355,7 +355,7 @@ def _checked_limit(limit: object) -> int:
 
 
 def batch_box(
-    questions: Iterable[str] | None = None, *, model: str = DEFAULT_MODEL, max_concurrency: int = 10
+    questions: Iterable[str] | None = None, *, model: str | None = None, max_concurrency: int = 10
 ) -> BatchBox:
     """A box to ask many questions: pasted or from a CSV file; with progress, a table of the answers, and a CSV file.
 
@@ -367,7 +367,8 @@ def batch_box(
     Batch box: paste questions or choose a CSV file, press Run, and watch the answers come in.
     (It works where this cell is run in JupyterLab.)
     """
-    if not isinstance(model, str) or not model.strip():
-        raise BadInput(f"model={model!r} is not the name of a model.", f'Try "{DEFAULT_MODEL}".')
+    if model is None:
+        model = offered()[0]
+    check_model(model)
     given = [] if questions is None else check_questions(questions)
     return BatchBox(given, model, _checked_limit(max_concurrency))

@@ -47,7 +47,7 @@ def saved(file: Path, url: str) -> set[str]:
     if not file.exists():
         return set()
     where = urlsplit(url)
-    with closing(Store(file, Settings("gpt-6-luna").job(f"{where.hostname}{where.path}"))) as store:
+    with closing(Store(file, Settings("gpt-6-luna").job(f"{where.netloc}{where.path}"))) as store:
         answers = list(store.answers())
     assert all(answer.answer == answer_to(answer.question) for answer in answers)
     assert len(answers) == len({answer.question for answer in answers})

@@ -236,7 +236,7 @@ def test_bad_arguments() -> None:
         batch_box("What is Python?")
     with pytest.raises(BadInput, match="from 1 to 50"):
         batch_box(max_concurrency=0)
-    with pytest.raises(BadInput, match="name of a model"):
+    with pytest.raises(BadInput, match="model is named"):
         batch_box(model="")
     assert batch_box(model="my-own")._model.value == "my-own"
     assert batch_box(["two\nlines"])._field.value == "two lines"
