@@ -159,6 +159,12 @@ def require_budget() -> None:
         now.require_budget()
 
 
+def rate_limits(model: str, calls: int) -> tuple[float | None, float | None]:
+    """Requests and tokens a minute that the account may use, where a service has told."""
+    now = live_now()
+    return now.per_minute(model, calls) if now else (None, None)
+
+
 def spending() -> str:
     """What this notebook has used so far, in a line or two."""
     said = f"This notebook so far: {spent()}"

@@ -7,6 +7,7 @@ from statistics import fmean
 from ..calls import Answer, check_question
 from ..catalog import DEFAULT_MODEL, MODELS, cost
 from ..errors import BadInput
+from ..session import rate_limits
 from ..timeline.record import duration
 from ..totals import CHARACTERS, LIKELY, usd
 from ..words import counted
@@ -55,7 +56,8 @@ def estimate(
     Tokens of the questions are counted by the rule of thumb (four characters of English each; other scripts take
     more). How long the answers will be nobody knows: give `answer_tokens`, or, better, a `sample`: the Answers to some
     of the questions, whose lengths and times are then taken for all. Without both it reckons with 150 tokens, and with
-    the times of the practice models. An iterator is read to its end.
+    the times of the practice models. In live mode it keeps to the account's rate limits, once an answer has told them.
+    An iterator is read to its end.
 
     >>> print(estimate(["What is Python?"] * 3 + ["What is Go?"], answer_tokens=100))  # doctest: +ELLIPSIS
     4 questions, 2 calls: about 220 tokens, 0.00010 USD, about ...
@@ -82,13 +84,14 @@ def estimate(
     lengths = [answer.completion_tokens for answer in good if answer.completion_tokens is not None]
     length = answer_tokens if answer_tokens is not None else fmean(lengths) if lengths else LIKELY
     prompt, written = round(asked), round(calls * length)
+    requests_told, tokens_told = rate_limits(model, calls)
     seconds, because = _time(
         calls,
         prompt + written,
         _seconds_each(model, good, length),
         max_concurrency,
-        requests_per_minute,
-        tokens_per_minute,
+        requests_per_minute or requests_told,
+        tokens_per_minute or tokens_told,
     )
     return Estimate(rows, calls, prompt, written, cost(model, prompt, written), seconds, because)
 

@@ -16,10 +16,8 @@ EVERY = 0.2  # seconds
 @contextmanager
 def shown(look: Callable[[], Summary], wanted: bool | None) -> Iterator[None]:
     """Shows what `look()` tells, in its `with` block. `wanted` None: where somebody can see it."""
-    in_notebook = "ipykernel" in sys.modules and type(sys.stdout).__module__.startswith("ipykernel")
-    # in a notebook what goes to stderr is shown like an error
-    file = sys.stdout if in_notebook else sys.stderr
-    if wanted is False or (wanted is None and not in_notebook and not file.isatty()):
+    file = place()
+    if wanted is False or (wanted is None and file is sys.stderr and not file.isatty()):
         yield
         return
     from tqdm import tqdm  # only now: importing it takes longer than a small batch
@@ -44,6 +42,12 @@ def shown(look: Callable[[], Summary], wanted: bool | None) -> Iterator[None]:
             bar.close()
 
 
+def place() -> Any:
+    """Where it is shown: in a notebook what goes to stderr would look like an error."""
+    in_notebook = "ipykernel" in sys.modules and type(sys.stdout).__module__.startswith("ipykernel")
+    return sys.stdout if in_notebook else sys.stderr
+
+
 def _width(file: Any) -> int | None:
     return None if file.isatty() else 100
 
@@ -55,5 +59,8 @@ def _show(bar: Any, summary: Summary) -> None:
     if summary.retries:
         facts["retries"] = f"{summary.retries:,}"
     facts["cost"] = usd(summary.cost) + (" + unknown" if summary.unknown_costs else "")
+    expected = summary.expected_cost
+    if expected is not None and summary.done < (summary.total or 0):
+        facts["cost"] += f" of about {usd(expected)}"
     bar.set_postfix(facts, refresh=False)
     bar.update(summary.done - bar.n)

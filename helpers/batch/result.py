@@ -57,6 +57,14 @@ class Summary:
         return self._answers / self.seconds if self.seconds else 0.0
 
     @property
+    def expected_cost(self) -> float | None:
+        """About what it will cost in the end, as its answers so far have it; None while nobody can tell."""
+        left = (self.total or 0) - self.done
+        if self.total is None or not self._answers or (left and self.unknown_costs):
+            return None
+        return self.cost + self.cost / self._answers * left
+
+    @property
     def ideal(self) -> float:
         """Seconds that it takes at least: all slots always busy with calls that succeed, or a rate always used."""
         by_rate = self._answers / self.requests_per_minute * 60 if self.requests_per_minute else 0.0

@@ -16,11 +16,11 @@ from openai import AsyncOpenAI
 from ..calls import Answer, check_model, check_question, failure
 from ..catalog import cost
 from ..errors import BadInput, WorkbookError, explain, is_final, is_rate_limit, pause_before_retry, told_to_wait
-from ..session import endpoint, require_budget, shared_client
+from ..session import endpoint, live_now, require_budget, shared_client
 from ..trace import OneCall
 from . import progress
 from .asking import Asker, Reply
-from .estimates import FRAME, tokens_in
+from .estimates import FRAME, estimate, tokens_in
 from .pacer import Pacer, Ticket
 from .questions import Source, as_options, read
 from .result import Answers, Summary
@@ -104,6 +104,7 @@ class Run:
 
     def __init__(self, questions: Source, settings: Settings, *, keep: bool = True) -> None:
         self._settings = settings
+        self._questions = questions
         self._source, total = read(questions)
         self._keep = keep
         self.summary = Summary(settings.max_concurrency, total)
@@ -139,6 +140,7 @@ class Run:
             if settings.save_to is not None:
                 self._store = opened.enter_context(Store(settings.save_to, settings.job(endpoint(client))))
             self._asker = Asker(client, settings.model, settings.instructions, settings.options, settings.timeout)
+            self._estimate()
             opened.enter_context(progress.shown(self._look, settings.progress))
             clock = asyncio.timeout(settings.deadline)
             try:
@@ -160,6 +162,24 @@ class Run:
             raise self._failure
         if not self.summary.rows and not self.summary.stopped:
             raise BadInput("There are no questions in `questions`.", "Put at least one into it.")
+
+    def _estimate(self) -> None:
+        """In live mode: says what it will take before anything is sent."""
+        now, settings, store = live_now(), self._settings, self._store
+        if now is None or settings.progress is False or self.summary.total is None:
+            return
+        each = read(self._questions)[0]
+        assert isinstance(each, Iterator)  # it has a length
+        about = estimate(
+            (value for value in each if store is None or not isinstance(value, str) or not store.saved(value)),
+            model=settings.model,
+            instructions=settings.instructions,
+            max_concurrency=settings.max_concurrency,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+        )
+        if about.calls:
+            print(f"Estimate: {about}.{now.what_is_left(about.cost)}", file=progress.place(), flush=True)
 
     async def _work_all(self) -> None:
         workers = min(self._settings.max_concurrency, self.summary.total or self._settings.max_concurrency)

@@ -17,7 +17,7 @@ from ..totals import Totals, usd
 from ..words import counted
 from .access import Access
 from .check import Listed, client_for, list_models
-from .limits import LimitsSeen
+from .limits import MINUTE, LimitsSeen
 from .offer import Offer, age_of_prices
 
 BUDGET = 0.25  # USD; of a session, where nobody says another
@@ -124,6 +124,31 @@ class Live:
     def left(self) -> float:
         """USD that may still be spent."""
         return max(0.0, self.budget - self._bill.committed)
+
+    def per_minute(self, model: str, calls: int) -> tuple[float | None, float | None]:
+        """How many requests and tokens of a model the account may use a minute; None where that is not known.
+
+        A limit for a day holds nothing back while it is not used up.
+        """
+        limits = self.limits.limits.get(model)
+        if limits is None:
+            return None, None
+        requests, tokens = limits
+        if requests is not None and requests.period > MINUTE and calls <= requests.limit:
+            requests = None
+        if tokens is not None and tokens.period > MINUTE:
+            tokens = None
+        return (requests.per_minute if requests else None), (tokens.per_minute if tokens else None)
+
+    def what_is_left(self, cost: float | None) -> str:
+        """What an estimate of so many USD means for the budget; None: it is not known."""
+        if self.budget == math.inf:
+            return ""
+        if cost is None:
+            return "" if self.access.is_here else " Its price is not known here, so the budget does not count it."
+        if cost <= self.left:
+            return f" Of the budget {usd(self.left)} are left."
+        return f" But of the budget only {usd(self.left)} are left: it will stop there, and keep what it has."
 
     def require_budget(self) -> None:
         """Raises BudgetReached where nothing more may be sent."""

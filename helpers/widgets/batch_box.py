@@ -10,11 +10,11 @@ from typing import Any
 import ipywidgets
 
 from .. import csv_file
-from ..batch import process_questions_batch
+from ..batch import estimate, process_questions_batch
 from ..calls import Answer, check_model, check_question, check_questions
 from ..csv_file import CsvFile
 from ..errors import BadInput
-from ..session import offered, shared_client, spending
+from ..session import live_now, offered, shared_client, spending
 from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..trace import Trace
@@ -187,7 +187,7 @@ class BatchBox(Box):
             return
         run = _Run(questions, self._model.value)
         self._go.disabled, self._stop.disabled = True, False
-        self.status.say(f"Asking {counted(len(questions), 'question')} …")
+        self.status.say(f"Asking {counted(len(questions), 'question')} …{_estimated(run, limit)}")
         self.begin(lambda: self._ask_all(run, limit))
         if self._work is not None:
             self._work.add_done_callback(lambda _: self._ended(run))
@@ -215,7 +215,7 @@ class BatchBox(Box):
 
         try:
             with run.trace:
-                await process_questions_batch(
+                answers = await process_questions_batch(
                     run.questions,
                     model=run.model,
                     max_concurrency=limit,
@@ -223,6 +223,7 @@ class BatchBox(Box):
                     on_progress=finished,
                     progress=False,
                 )
+            run.stopped = answers.summary.stopped
         finally:
             drawing.cancel()
             run.end()
@@ -268,6 +269,7 @@ class _Run:
             self._numbers[question].append(number)
         self._began = 0.0
         self._ended: float | None = None
+        self.stopped: str | None = None  # why, where it ended before its end
 
     def begin(self) -> None:
         self._box = working_for.get()
@@ -304,7 +306,8 @@ class _Run:
         if self._ended is None:
             return f"{done:,} of {total:,} so far" + (f", {failed}." if kinds else ".")
         if done == total:
-            return f"{answered:,} of {total:,} answered" + (f", {failed}." if kinds else ".")
+            why = f" Stopped: {self.stopped}" if self.stopped else ""
+            return f"{answered:,} of {total:,} answered" + (f", {failed}." if kinds else ".") + why
         cut = sum(call.outcome == "cancelled" for call in self.trace.calls)
         said = f"Stopped: {done:,} of {total:,} are done and kept"
         if cut:
@@ -346,6 +349,15 @@ def _rounded_up(seconds: float) -> str:
 def _hide(*widgets: ipywidgets.Widget, on: bool = True) -> None:
     for widget in widgets:
         widget.layout.display = "none" if on else None
+
+
+def _estimated(run: _Run, limit: int) -> str:
+    """In live mode: what it will take."""
+    now = live_now()
+    if now is None:
+        return ""
+    about = estimate(run.questions, model=run.model, max_concurrency=limit)
+    return f" Estimate: {about}.{now.what_is_left(about.cost)}"
 
 
 def _checked_limit(limit: object) -> int:

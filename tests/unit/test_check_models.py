@@ -156,15 +156,21 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def tool(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tool:
+def tool(
+    fresh_session: object,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Tool:
     """The tool with --live, for an account at the mock server. Gives its exit status, and what it says."""
     monkeypatch.delenv("WORKBOOK_MODE")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.chdir(tmp_path)  # where an author's .env does not stand
     (tmp_path / "helpers").mkdir()
     text = (ROOT / check_models.TOML).read_text("utf-8")
-    monkeypatch.setattr(check_models, "ROOT", tmp_path)  # where an author's .env does not stand
+    monkeypatch.setattr(check_models, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "argv", ["check_models.py", "--live"])
 
     def run(*changes: tuple[str, str]) -> tuple[int, str]:
@@ -207,44 +213,19 @@ def test_a_wrong_key_is_said_in_words(tool: Tool, server: Server) -> None:
     server.api.reset(faults=Faults(expired_key=True))
     status, out = tool()
     assert status == 1
-    assert out.startswith("The service did not accept the API key (401)")
+    assert out.startswith(f"{server.url} did not accept the key in the environment (401)")
 
 
 def test_no_network_is_said_in_words(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")  # nobody listens there
     status, out = tool()
     assert status == 1
-    assert out.startswith("The service cannot be reached.")
-
-
-@pytest.mark.parametrize("key", ["", " ", KEY + "\nsecond line", KEY + "…"])
-def test_a_key_that_cannot_be_sent(tool: Tool, server: Server, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", key)
-    status, out = tool()
-    assert status == 1
-    assert not server.api.served
-    assert key.strip() or "There is no OPENAI_API_KEY. Set it, or write it into the file .env" in out
+    assert out.startswith("Nobody answers at http://127.0.0.1:9/v1.")
 
 
 def test_practice_mode_forbids_it(tool: Tool, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKBOOK_MODE", "Practice")
     status, out = tool()
     assert status == 1
-    assert out.startswith("Nothing is sent where WORKBOOK_MODE=practice is set.")
+    assert out.startswith("Live mode is switched off here (WORKBOOK_MODE=practice).")
     assert not server.api.served
-
-
-def test_the_file_has_a_key_and_its_address(
-    tool: Tool, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY")
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    (tmp_path / ".env").write_text(f"OPENAI_API_KEY={KEY}\nOPENAI_BASE_URL={server.url}\n")
-    tool()
-    assert len(server.api.served) == 1
-
-
-def test_a_key_of_the_environment_goes_to_no_address_of_the_file(tool: Tool, server: Server, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://127.0.0.1:9/v1\n")
-    tool()
-    assert len(server.api.served) == 1
