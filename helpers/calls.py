@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from openai import AsyncOpenAI, OpenAI
+from openai import APIResponseValidationError, AsyncOpenAI, OpenAI
 
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL, cost
 from .errors import BadInput, CallFailed, WorkbookError, explain
@@ -98,7 +98,7 @@ async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Cal
     (True, True, True)
     """
     request = {**_request(model, question), "stream": True, "stream_options": {"include_usage": True}}
-    start, response, text, usage = time.perf_counter(), None, "", None
+    start, response, text, usage, chunk = time.perf_counter(), None, "", None, None
     try:
         response = await client.chat.completions.with_raw_response.create(**request)
         async with response.parse() as stream:
@@ -107,6 +107,9 @@ async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Cal
                 if chunk.choices and chunk.choices[0].delta.content:
                     text += chunk.choices[0].delta.content
                     show(text)
+        if chunk is None:
+            http = response.http_response
+            raise APIResponseValidationError(http, None, message="It is no stream of chat completions.")
         return _finished(model, question, response, start, text, usage)
     except WorkbookError:
         raise

@@ -15,6 +15,7 @@ from .catalog import DEFAULT_MODEL
 from .reading import asked, body_of
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a retry, where the service does not say how long; the SDK's
+MOST_WORDS = 300  # characters of what a service says
 LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
 
 
@@ -112,7 +113,7 @@ def _in_words(error: Exception) -> tuple[str, str]:
             "Ask whoever owns the account, or use another model.",
         )
     if isinstance(error, openai.NotFoundError):
-        if code == "model_not_found":
+        if code == "model_not_found" or "model" in words_of(error).lower():
             return (
                 "The service has no such model, or your account may not use it (404).",
                 other_models(_model_of(error)) or f"Check the spelling, or try model={DEFAULT_MODEL!r}.",
@@ -127,7 +128,7 @@ def _in_words(error: Exception) -> tuple[str, str]:
         )
     if isinstance(error, openai.APIStatusError):
         return (
-            f"The service refused the request ({status}): {error.message}",
+            f"The service refused the request ({status}){as_said(error)}",
             "Correct the request; asking again will not help.",
         )
     if isinstance(error, openai.OpenAIError) and "credentials" in str(error):
@@ -139,6 +140,24 @@ def _in_words(error: Exception) -> tuple[str, str]:
     if isinstance(error, (openai.APIResponseValidationError, LookupError, AttributeError, TypeError, JSONDecodeError)):
         return "What the service sent is no answer to a question.", "Check the base URL that the client was made with."
     return f"The call failed ({type(error).__name__}: {error}).", "If it happens again, look that message up."
+
+
+def words_of(error: openai.APIStatusError) -> str:
+    """What the service itself says of it, in a line; "" for nothing. Each service has its own shape for it."""
+    said: object = error.body
+    for name in ("message", "detail", "error", "msg"):
+        if isinstance(said, list) and said:
+            said = said[0]
+        if isinstance(said, dict):
+            said = said.get(name, said)
+    text = " ".join(said.split()) if isinstance(said, str) else ""
+    return text if len(text) <= MOST_WORDS else f"{text[:MOST_WORDS]} …"
+
+
+def as_said(error: openai.APIStatusError) -> str:
+    """The end of a sentence: what the service says, if it says something."""
+    words = words_of(error)
+    return f": {words}" + ("" if words.endswith((".", "!", "?", "…")) else ".") if words else "."
 
 
 def _model_of(error: openai.APIStatusError) -> str:

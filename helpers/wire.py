@@ -36,8 +36,8 @@ guards: list[Callable[[httpx2.Request], None]] = []
 # the host of a URL, and what answers for it in place of the network
 routes: dict[str, MockTransport] = {}
 
-# called with each answer of a status of 400 or more, when its body has been read; what it gives takes its place
-mend_refusal: Callable[[httpx2.Response], httpx2.Response] | None = None
+# called with the bytes of each answer; what it gives takes their place (live mode takes the learner's key out)
+mend: Callable[[bytes], bytes] | None = None
 
 
 def install() -> None:
@@ -56,15 +56,15 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
     # what a request says of timeouts came from its own client, and travels with it
     client = httpx2.Client(transport=transport, trust_env=False) if transport else self
     observer = _observer(request, self)
-    if observer is None and mend_refusal is None:
+    if observer is None and mend is None:
         return _original_send(client, request, stream=stream, **options)
     observer = observer or _Nobody()
     try:
         # with stream=True, so that headers and body are seen apart; read here where the caller wants it whole
         response = _original_send(client, request, stream=True, **options)
-        if response.status_code >= 400 and mend_refusal is not None:
+        if response.status_code >= 400 and mend is not None:
             response.read()
-            response = mend_refusal(response)
+            response = _mended(response)
     except BaseException as error:
         observer.ended(error)
         raise
@@ -79,7 +79,7 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
         response.close()
         raise
     observer.ended(whole=True)
-    return response
+    return _mended(response) if mend else response
 
 
 async def _asend(
@@ -88,14 +88,14 @@ async def _asend(
     transport = _cleared(request)
     client = httpx2.AsyncClient(transport=transport, trust_env=False) if transport else self
     observer = _observer(request, self)
-    if observer is None and mend_refusal is None:
+    if observer is None and mend is None:
         return await _original_asend(client, request, stream=stream, **options)
     observer = observer or _Nobody()
     try:
         response = await _original_asend(client, request, stream=True, **options)
-        if response.status_code >= 400 and mend_refusal is not None:
+        if response.status_code >= 400 and mend is not None:
             await response.aread()
-            response = mend_refusal(response)
+            response = _mended(response)
     except BaseException as error:
         observer.ended(error)
         raise
@@ -110,7 +110,7 @@ async def _asend(
         await response.aclose()
         raise
     observer.ended(whole=True)
-    return response
+    return _mended(response) if mend else response
 
 
 def _cleared(request: httpx2.Request) -> MockTransport | None:
@@ -135,6 +135,22 @@ def _watch_body(response: httpx2.Response, observer: Observer) -> None:
         observer.ended(whole=True)
     else:
         response.stream = _WatchedBody(response.stream, observer)
+
+
+def _mended(response: httpx2.Response) -> httpx2.Response:
+    """An answer, read to its end, without what `mend` takes out."""
+    content = mend(response.content) if mend is not None else response.content
+    if content == response.content:
+        return response
+    # the body's length has changed, and it is not packed any more
+    packing = ("content-length", "content-encoding", "transfer-encoding")
+    return httpx2.Response(
+        response.status_code,
+        headers=[(name, value) for name, value in response.headers.multi_items() if name not in packing],
+        content=content,
+        request=response.request,
+        extensions=response.extensions,
+    )
 
 
 class _Nobody:
@@ -173,7 +189,7 @@ class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         try:
             for chunk in self._body:
                 self._observer.data(chunk)
-                yield chunk
+                yield mend(chunk) if mend else chunk
         except GeneratorExit:  # the reader has heard enough
             raise
         except BaseException as error:
@@ -185,7 +201,7 @@ class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         try:
             async for chunk in self._body:
                 self._observer.data(chunk)
-                yield chunk
+                yield mend(chunk) if mend else chunk
         except GeneratorExit:
             raise
         except BaseException as error:

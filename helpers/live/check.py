@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import openai
 from openai import OpenAI
 
-from ..errors import WorkbookError
+from ..errors import WorkbookError, as_said, words_of
 from .access import NO_KEY, OPENAI, Access
 from .secrecy import hidden
 
@@ -49,7 +49,7 @@ def list_models(client: OpenAI, access: Access) -> Listed | None:
             "Check the address: it usually ends in /v1. Or the network wants you to log in first: open a web page.",
         ) from error
     except openai.APIStatusError as error:
-        if error.status_code in (401, 403) and "insufficient permissions" in error.message.lower():
+        if error.status_code in (401, 403) and "insufficient permissions" in words_of(error).lower():
             return None  # a key with restrictions: it may ask, but not look
         raise WorkbookError(*_refusal(error, access)) from error
     except openai.APIConnectionError as error:
@@ -64,7 +64,7 @@ def _day(text: object) -> date | None:
 
 
 def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
-    status, said = error.status_code, hidden(error.message)
+    status, said = error.status_code, as_said(error)
     if status == 401 and access.key == NO_KEY:
         return (
             f"{access.shown} wants a key (401).",
@@ -78,7 +78,7 @@ def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
             f"Copy it again{where}, or make a new one.",
         )
     if status == 403:
-        return f"{access.shown} does not allow this (403): {said}", "Ask whoever runs the account or the network."
+        return f"{access.shown} does not allow this (403){said}", "Ask whoever runs the account or the network."
     if status in (404, 405):
         return (
             f"There is no model service at {access.shown} ({status}).",
@@ -87,10 +87,10 @@ def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
     if status == 407:
         return "The proxy of your network wants a password (407).", "Ask those who run your network."
     if status == 429:
-        return f"{access.shown} takes no more requests now (429): {said}", "Wait a minute, then connect again."
+        return f"{access.shown} takes no more requests now (429){said}", "Wait a minute, then connect again."
     if status >= 500:
         return f"{access.shown} has a problem of its own ({status}).", "It is not your code: try again in a while."
-    return f"{access.shown} refused the request ({status}): {said}", "Check the address and the key."
+    return f"{access.shown} refused the request ({status}){said}", "Check the address and the key."
 
 
 def _no_connection(error: BaseException, access: Access) -> tuple[str, str]:
@@ -135,6 +135,8 @@ def _proxy(access: Access) -> bool:
     """Whether the environment leads requests to this address through a proxy."""
     from urllib.request import getproxies, proxy_bypass
 
+    if access.is_here:  # see environment.no_proxy_here
+        return False
     parts = urlsplit(access.url)
     proxies = getproxies()
     return bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.hostname or "")

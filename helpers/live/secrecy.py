@@ -3,8 +3,6 @@
 import sys
 from typing import Any
 
-import httpx2
-
 from .. import wire
 
 INSTEAD = "(your key, hidden)"
@@ -32,7 +30,7 @@ def hide(secret: str) -> None:
     if len(secret) < LEAST:
         return
     _secrets.add(secret)
-    wire.mend_refusal = _without_secrets
+    wire.mend = _without_secrets
     _cover_kernel()
 
 
@@ -44,19 +42,12 @@ def hidden(text: str) -> str:
     return text
 
 
-def _without_secrets(response: httpx2.Response) -> httpx2.Response:
-    """A refusal without the key: some services repeat it in what they say, and the SDK puts that into its error."""
-    content = response.content
-    if not any(secret.encode() in content for secret in _secrets):
-        return response
-    headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
-    return httpx2.Response(
-        response.status_code,
-        headers=[(name, value) for name, value in headers if name.lower() != b"content-length"],
-        content=hidden(content.decode(response.encoding or "utf-8", "replace")).encode(),
-        request=response.request,
-        extensions=response.extensions,
-    )
+def _without_secrets(content: bytes) -> bytes:
+    """Some services repeat the key in what they say, and the SDK puts that into its error."""
+    for secret in _secrets:
+        if secret.encode() in content:
+            content = content.replace(secret.encode(), INSTEAD.encode())
+    return content
 
 
 def _cover_kernel() -> None:
