@@ -98,16 +98,17 @@ async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Cal
     (True, True, True)
     """
     request = {**_request(model, question), "stream": True, "stream_options": {"include_usage": True}}
-    start, response, text, usage, chunk = time.perf_counter(), None, "", None, None
+    start, response, text, usage, heard = time.perf_counter(), None, "", None, False
     try:
         response = await client.chat.completions.with_raw_response.create(**request)
         async with response.parse() as stream:
             async for chunk in stream:
                 usage = chunk.usage or usage
+                heard = heard or bool(chunk.choices)
                 if chunk.choices and chunk.choices[0].delta.content:
                     text += chunk.choices[0].delta.content
                     show(text)
-        if chunk is None:
+        if not heard:
             http = response.http_response
             raise APIResponseValidationError(http, None, message="It is no stream of chat completions.")
         return _finished(model, question, response, start, text, usage)

@@ -131,6 +131,8 @@ def _in_words(error: Exception) -> tuple[str, str]:
             f"The service refused the request ({status}){as_said(error)}",
             "Correct the request; asking again will not help.",
         )
+    if type(error) is openai.APIError:  # within a stream that had begun well
+        return f"The service broke off its answer{as_said(error)}", "What came until then may be cut off; ask again."
     if isinstance(error, openai.OpenAIError) and "credentials" in str(error):
         return "No API key was found.", "Run connect() first: practice mode needs no key."
     if "client has been closed" in str(error):
@@ -142,7 +144,7 @@ def _in_words(error: Exception) -> tuple[str, str]:
     return f"The call failed ({type(error).__name__}: {error}).", "If it happens again, look that message up."
 
 
-def words_of(error: openai.APIStatusError) -> str:
+def words_of(error: openai.APIError) -> str:
     """What the service itself says of it, in a line; "" for nothing. Each service has its own shape for it."""
     said: object = error.body
     for name in ("message", "detail", "error", "msg"):
@@ -154,7 +156,7 @@ def words_of(error: openai.APIStatusError) -> str:
     return text if len(text) <= MOST_WORDS else f"{text[:MOST_WORDS]} …"
 
 
-def as_said(error: openai.APIStatusError) -> str:
+def as_said(error: openai.APIError) -> str:
     """The end of a sentence: what the service says, if it says something."""
     words = words_of(error)
     return f": {words}" + ("" if words.endswith((".", "!", "?", "…")) else ".") if words else "."

@@ -10,6 +10,7 @@ import httpx2
 from .catalog import cost
 from .errors import what_broke
 from .reading import Asked, Stream, Told, asked, body_of, told
+from .words import counted
 
 LIKELY = 150  # tokens of an answer of which nothing is known yet
 CHARACTERS = 4  # in a token; OpenAI's rule of thumb for English: https://platform.openai.com/tokenizer
@@ -34,8 +35,9 @@ class Spent:
         >>> print(Spent(answers=2, tokens=120, cost=0.00003, unknown=1))
         2 answers, 120 tokens, 0.00003 USD, and 1 call whose cost is not known
         """
-        more = f", and {self.unknown} call{'s' * (self.unknown > 1)} whose cost is not known" if self.unknown else ""
-        return f"{self.answers:,} answer{'s' * (self.answers != 1)}, {self.tokens:,} tokens, {usd(self.cost)}{more}"
+        known = f", {self.tokens:,} tokens, {usd(self.cost)}" if self.tokens or not self.unknown else ""
+        more = f", and {counted(self.unknown, 'call')} whose cost is not known" if self.unknown else ""
+        return f"{counted(self.answers, 'answer')}{known}{more}"
 
 
 def usd(amount: float | None) -> str:

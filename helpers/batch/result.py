@@ -94,8 +94,9 @@ class Summary:
         lines.append(f"Sent: {counted(self.requests, 'request')}{retries}")
         if self.cut_off:
             lines.append(f"Cut off in flight (the service may charge for them): {self.cut_off:,}")
-        more = f", and {counted(self.unknown_costs, 'answer')} of unknown cost" if self.unknown_costs else ""
-        lines.append(f"Used: {self.tokens:,} tokens, {usd(self.cost)}{more}")
+        known = [f"{self.tokens:,} tokens, {usd(self.cost)}"] if self.tokens or not self.unknown_costs else []
+        more = [f"{counted(self.unknown_costs, 'answer')} of unknown cost"] if self.unknown_costs else []
+        lines.append(f"Used: {', and '.join(known + more)}")
         if self._answers:
             lines.append(
                 f"Speed: {self.calls_per_second:,.1f} answers a second, {self.share_of_ideal:.0%} of the ideal"

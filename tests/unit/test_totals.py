@@ -57,7 +57,7 @@ def test_what_was_broken_off_has_an_unknown_cost() -> None:
         list(client.chat.completions.create(stream=True, **ASK))  # a whole stream that does not tell its usage
     with faults(dropped="What is Go?"), OpenAI(max_retries=0) as client, pytest.raises(openai.APIConnectionError):
         client.chat.completions.create(**ASK)
-    assert str(session.spent()) == "1 answer, 0 tokens, 0 USD, and 3 calls whose cost is not known"
+    assert str(session.spent()) == "1 answer, and 3 calls whose cost is not known"
 
 
 def test_where_nobody_listens_nothing_is_charged() -> None:
