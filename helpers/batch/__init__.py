@@ -13,7 +13,8 @@ from ..errors import WorkbookError
 from .estimates import Estimate, estimate
 from .questions import Source
 from .result import Answers, Summary
-from .run import END, Run, Settings
+from .run import END, Run
+from .settings import Settings
 
 __all__ = [
     "Answers",

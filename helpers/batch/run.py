@@ -1,19 +1,17 @@
 """One batch at work: workers that take questions as they come, one pacer for all, a queue of what is tried again."""
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
 import openai
-from openai import AsyncOpenAI
 
-from ..calls import Answer, check_model, check_question, failure
+from ..calls import Answer, check_question, failure
 from ..catalog import cost
 from ..errors import BadInput, WorkbookError, explain, is_final, is_rate_limit, pause_before_retry, told_to_wait
 from ..session import endpoint, live_now, require_budget, shared_client
@@ -22,64 +20,15 @@ from . import progress
 from .asking import Asker, Reply
 from .estimates import FRAME, estimate, tokens_in
 from .pacer import Pacer, Ticket
-from .questions import Source, as_options, read
+from .questions import Source, read
 from .result import Answers, Summary
+from .settings import Settings
 from .store import Store
 
 OUTAGE = 100  # questions that fail one after the other for these reasons, and no answer between: the service is down
 SERVICE_FAILURES = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError)
 BREATH = 50  # rows without a call after which others on the loop have their turn
 END: Any = object()
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a batch is to be done; see `process_questions_batch`."""
-
-    model: str
-    client: AsyncOpenAI | None = None
-    instructions: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    max_concurrency: int = 10
-    max_retries: int = 5
-    timeout: float | None = None
-    deadline: float | None = None
-    requests_per_minute: float | None = None
-    tokens_per_minute: float | None = None
-    save_to: Any = None
-    on_progress: Callable[[Answer], object] | None = None
-    progress: bool | None = None
-
-    def __post_init__(self) -> None:
-        check_model(self.model)
-        if not isinstance(self.instructions, str):
-            raise BadInput("`instructions` is not a string.", 'Write them in quotes: "Answer in one word.".')
-        for name, least in (("max_concurrency", 1), ("max_retries", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                what = "calls in flight" if least else "retries"
-                raise BadInput(
-                    f"{name}={value!r} is not a valid number of {what}.",
-                    f"Give a whole number, {least} or more, such as {10 if least else 5}.",
-                )
-        for name in ("timeout", "deadline", "requests_per_minute", "tokens_per_minute"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
-                unit = "seconds" if name in ("timeout", "deadline") else "a minute"
-                raise BadInput(f"{name}={value!r} is not a number of {unit}.", "Give one above 0, or leave it out.")
-        if self.on_progress is not None and asyncio.iscoroutinefunction(self.on_progress):
-            raise BadInput("`on_progress` is an async function, and nobody would await it.", "Write it with plain def.")
-        object.__setattr__(self, "options", as_options(self.options))
-        self.job("")
-
-    def job(self, where: str) -> dict[str, Any]:
-        """What, besides the question, decides an answer. No key is in it."""
-        job = {"endpoint": where, "model": self.model, "instructions": self.instructions, "options": self.options}
-        try:
-            json.dumps(job, ensure_ascii=False).encode()
-        except (TypeError, ValueError) as error:
-            raise BadInput(f"`options` or `instructions` cannot be sent ({error}).", "Give plain values.") from error
-        return job
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from helpers import Answer
-from helpers.batch.run import Settings
+from helpers.batch.settings import Settings
 from helpers.batch.store import Store
 from helpers.errors import BadInput, WorkbookError
 

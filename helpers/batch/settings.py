@@ -1,0 +1,63 @@
+"""How a batch is to be done, checked before anything is sent."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from openai import AsyncOpenAI
+
+from ..calls import Answer, check_model
+from ..errors import BadInput
+from .questions import as_options
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a batch is to be done; see `process_questions_batch`."""
+
+    model: str
+    client: AsyncOpenAI | None = None
+    instructions: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    max_concurrency: int = 10
+    max_retries: int = 5
+    timeout: float | None = None
+    deadline: float | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    save_to: Any = None
+    on_progress: Callable[[Answer], object] | None = None
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_model(self.model)
+        if not isinstance(self.instructions, str):
+            raise BadInput("`instructions` is not a string.", 'Write them in quotes: "Answer in one word.".')
+        for name, least in (("max_concurrency", 1), ("max_retries", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                what = "calls in flight" if least else "retries"
+                raise BadInput(
+                    f"{name}={value!r} is not a valid number of {what}.",
+                    f"Give a whole number, {least} or more, such as {10 if least else 5}.",
+                )
+        for name in ("timeout", "deadline", "requests_per_minute", "tokens_per_minute"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
+                unit = "seconds" if name in ("timeout", "deadline") else "a minute"
+                raise BadInput(f"{name}={value!r} is not a number of {unit}.", "Give one above 0, or leave it out.")
+        if self.on_progress is not None and asyncio.iscoroutinefunction(self.on_progress):
+            raise BadInput("`on_progress` is an async function, and nobody would await it.", "Write it with plain def.")
+        object.__setattr__(self, "options", as_options(self.options))
+        self.job("")
+
+    def job(self, where: str) -> dict[str, Any]:
+        """What, besides the question, decides an answer. No key is in it."""
+        job = {"endpoint": where, "model": self.model, "instructions": self.instructions, "options": self.options}
+        try:
+            json.dumps(job, ensure_ascii=False).encode()
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"`options` or `instructions` cannot be sent ({error}).", "Give plain values.") from error
+        return job
