@@ -65,6 +65,13 @@ def _cover_kernel() -> None:
 
     covered.covers_keys = True  # type: ignore[attr-defined]
     session.send = covered
+    sys.modules["IPython"].get_ipython().events.register("post_run_cell", _warn_of_a_key_in_a_cell)
+
+
+def _warn_of_a_key_in_a_cell(result: Any) -> None:
+    """What stands in a cell cannot be covered: it is what the learner wrote, and it is saved."""
+    if any(secret in (result.info.raw_cell or "") for secret in _secrets):
+        print("Your API key stands in this cell, and cells are saved. Take it out, and write it into the file .env.")
 
 
 def running_kernel() -> Any:

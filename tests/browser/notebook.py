@@ -93,6 +93,10 @@ class Notebook:
         self._wait(ALL_RAN, seconds)
         self._drawn()
 
+    def save(self) -> None:
+        """As Ctrl+S does."""
+        self._script("await panel.context.save()")
+
     def interrupt(self) -> None:
         """The ■ of the toolbar."""
         self.page.locator('[data-command="notebook:interrupt-kernel"]').click()
