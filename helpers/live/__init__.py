@@ -103,7 +103,10 @@ class Live:
 
     def in_short(self) -> str:
         host = urlsplit(self.access.url).netloc.rpartition("@")[2]
-        return f"Live mode: {host} answers{'' if self.access.is_here else ', and it costs money'}. {self.budget_line()}"
+        said = f"Live mode: {host} answers{'' if self.access.is_here else ', and it costs money'}. {self.budget_line()}"
+        for model, limits in list(self.limits.limits.items())[-1:]:
+            said += f" Your limits for {model}: {limits}."
+        return said
 
     def account(self) -> str:
         """How it stands."""

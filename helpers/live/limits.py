@@ -55,7 +55,7 @@ class LimitsSeen:
 
     def __init__(self, news: Callable[[str], object]) -> None:
         self._news = news
-        self.limits: dict[str, Limits] = {}
+        self.limits: dict[str, Limits] = {}  # by model, the one that was told of last at the end
         self.no_credit = False
 
     def __call__(self, request: httpx2.Request, _client: object) -> "_Reader | None":
@@ -65,7 +65,7 @@ class LimitsSeen:
         limits = Limits(_rate(headers, "requests"), _rate(headers, "tokens"))
         if limits == Limits() or not model:
             return
-        new = model not in self.limits
+        new = self.limits.pop(model, None) is None
         self.limits[model] = limits
         if new:
             self._news(f"Your limits for {model}: {limits}.")

@@ -17,6 +17,7 @@ from ..errors import BadInput
 from ..session import live_now, offered, shared_client, spending
 from ..timeline import svg
 from ..timeline.record import duration, one_line
+from ..totals import usd
 from ..trace import Trace
 from ..words import counted
 from .base import FRAME, Box, Line, button, row, working_for
@@ -294,6 +295,10 @@ class _Run:
                 parts.append(f"{_rounded_up((total - done) * seconds / done)} left")
         if self._ended is not None:
             parts.append(f"{duration(seconds)} in all")
+        # a question that comes twice is asked, and paid, once
+        costs = {answer.question: answer.cost for answer in self.answers.values() if answer.cost is not None}
+        if live_now() and self._ended is None and costs:
+            parts.append(f"about {usd(sum(costs.values()) / len(costs) * len(set(self.questions)))} in all")
         failed = sum(not answer.success for answer in self.answers.values())
         return " · ".join([*parts, f"{failed:,} failed"] if failed else parts)
 

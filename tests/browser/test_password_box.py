@@ -11,7 +11,10 @@ from browser.jupyter import Lab
 from helpers.mock_api import MockAPI
 from helpers.mock_api.server import Server
 
-ALLOWED = "import os; del os.environ['WORKBOOK_MODE'], os.environ['OPENAI_API_KEY']; os.environ['NO_PROXY'] = '127.0.0.1'"
+ALLOWED = """import os
+del os.environ['WORKBOOK_MODE'], os.environ['OPENAI_API_KEY']
+os.environ['NO_PROXY'] = '127.0.0.1'
+"""
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def service() -> Iterator[Server]:
 def test_a_key_that_is_typed_there_is_nowhere_else(lab: Lab, service: Server) -> None:
     key = f"sk-proj-{secrets.token_urlsafe(60)}"
     notebook = lab.cells(
-        f"{ALLOWED}; os.environ['OPENAI_BASE_URL'] = {service.url!r}\nfrom helpers import *",
+        f"{ALLOWED}os.environ['OPENAI_BASE_URL'] = {service.url!r}\nfrom helpers import *",
         # a service on this computer is not asked for a key, so it has to look as if it were elsewhere
         "from helpers.live import access; access.is_here = lambda url: False; access._is_near = lambda url: True\n"
         "connect(live=True)",
