@@ -151,7 +151,7 @@ class Live:
             return "" if self.access.is_here else " Its price is not known here, so the budget does not count it."
         if cost <= self.left:
             return f" Of the budget {usd(self.left)} are left."
-        return f" But of the budget only {usd(self.left)} are left: it will stop there, and keep what it has."
+        return f" But of the budget only {usd(self.left)} are left: it would stop there, and keep what it has."
 
     def require_budget(self) -> None:
         """Raises BudgetReached where nothing more may be sent."""
