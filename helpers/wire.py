@@ -27,6 +27,13 @@ class Observer(Protocol):
     def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None: ...
 
 
+class Mender(Protocol):
+    """`mend` gives the bytes as they may be shown. The last `unsure` of them may have to be seen with what follows."""
+
+    def mend(self, content: bytes) -> bytes: ...
+    def unsure(self, content: bytes) -> int: ...
+
+
 # called with each request and the client that sends it; one that gives None does not want to know
 observers: list[Callable[[httpx2.Request, object], Observer | None]] = []
 
@@ -36,8 +43,8 @@ guards: list[Callable[[httpx2.Request], None]] = []
 # the host of a URL, and what answers for it in place of the network
 routes: dict[str, MockTransport] = {}
 
-# called with the bytes of each answer; what it gives takes their place (live mode takes the learner's key out)
-mend: Callable[[bytes], bytes] | None = None
+# takes out of answers what must not be in them: live mode puts one here, for the learner's key
+mender: Mender | None = None
 
 
 def install() -> None:
@@ -56,18 +63,23 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
     # what a request says of timeouts came from its own client, and travels with it
     client = httpx2.Client(transport=transport, trust_env=False) if transport else self
     observer = _observer(request, self)
-    if observer is None and mend is None:
+    if observer is None and mender is None:
         return _original_send(client, request, stream=stream, **options)
     observer = observer or _Nobody()
     try:
         # with stream=True, so that headers and body are seen apart; read here where the caller wants it whole
+        if mender is not None and stream:
+            request.headers["accept-encoding"] = "identity"  # what is packed cannot be mended piece by piece
         response = _original_send(client, request, stream=True, **options)
-        if response.status_code >= 400 and mend is not None:
+        if mender is not None and response.status_code >= 400:
             response.read()
             response = _mended(response)
     except BaseException as error:
         observer.ended(error)
         raise
+    finally:
+        _mend_headers(request.headers)
+    _mend_headers(response.headers)
     if stream:
         _watch_body(response, observer)
         return response
@@ -79,7 +91,7 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
         response.close()
         raise
     observer.ended(whole=True)
-    return _mended(response) if mend else response
+    return _mended(response) if mender else response
 
 
 async def _asend(
@@ -88,17 +100,22 @@ async def _asend(
     transport = _cleared(request)
     client = httpx2.AsyncClient(transport=transport, trust_env=False) if transport else self
     observer = _observer(request, self)
-    if observer is None and mend is None:
+    if observer is None and mender is None:
         return await _original_asend(client, request, stream=stream, **options)
     observer = observer or _Nobody()
     try:
+        if mender is not None and stream:
+            request.headers["accept-encoding"] = "identity"
         response = await _original_asend(client, request, stream=True, **options)
-        if response.status_code >= 400 and mend is not None:
+        if mender is not None and response.status_code >= 400:
             await response.aread()
             response = _mended(response)
     except BaseException as error:
         observer.ended(error)
         raise
+    finally:
+        _mend_headers(request.headers)
+    _mend_headers(response.headers)
     if stream:
         _watch_body(response, observer)
         return response
@@ -110,7 +127,7 @@ async def _asend(
         await response.aclose()
         raise
     observer.ended(whole=True)
-    return _mended(response) if mend else response
+    return _mended(response) if mender else response
 
 
 def _cleared(request: httpx2.Request) -> MockTransport | None:
@@ -138,8 +155,8 @@ def _watch_body(response: httpx2.Response, observer: Observer) -> None:
 
 
 def _mended(response: httpx2.Response) -> httpx2.Response:
-    """An answer, read to its end, without what `mend` takes out."""
-    content = mend(response.content) if mend is not None else response.content
+    """An answer, read to its end, without what the mender takes out."""
+    content = mender.mend(response.content) if mender is not None else response.content
     if content == response.content:
         return response
     # the body's length has changed, and it is not packed any more
@@ -151,6 +168,15 @@ def _mended(response: httpx2.Response) -> httpx2.Response:
         request=response.request,
         extensions=response.extensions,
     )
+
+
+def _mend_headers(headers: httpx2.Headers) -> None:
+    """Takes the key out of them: an error has its request and its response with it, and may be written to a file."""
+    if mender is None:
+        return
+    for name, value in headers.raw:
+        if (mended := mender.mend(value)) != value:
+            headers[name.decode("ascii")] = mended.decode(headers.encoding)
 
 
 class _Nobody:
@@ -184,30 +210,43 @@ class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     def __init__(self, body: Any, observer: Observer) -> None:
         self._body = body
         self._observer = observer
+        self._held = b""  # what may have to be mended with the next chunk
+
+    def _mended(self, chunk: bytes) -> bytes:
+        if mender is None:
+            return chunk
+        chunk = mender.mend(self._held + chunk)
+        known = len(chunk) - mender.unsure(chunk)
+        self._held = chunk[known:]
+        return chunk[:known]
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for chunk in self._body:
                 self._observer.data(chunk)
-                yield mend(chunk) if mend else chunk
+                yield self._mended(chunk)
         except GeneratorExit:  # the reader has heard enough
             raise
         except BaseException as error:
             self._observer.ended(error)
             raise
         self._observer.ended(whole=True)
+        if self._held:
+            yield self._held
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._body:
                 self._observer.data(chunk)
-                yield mend(chunk) if mend else chunk
+                yield self._mended(chunk)
         except GeneratorExit:
             raise
         except BaseException as error:
             self._observer.ended(error)
             raise
         self._observer.ended(whole=True)
+        if self._held:
+            yield self._held
 
     def close(self) -> None:
         self._body.close()

@@ -48,4 +48,10 @@ def as_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
                 f"options={{{name!r}: …}} is not possible in a batch.",
                 "Give `model` by its own name, the questions as questions; each gets one answer, as a whole.",
             )
+    for name in ("extra_headers", "extra_query", "extra_body", "timeout"):
+        if name in options:
+            raise BadInput(
+                f"options={{{name!r}: …}} is for the client, not for the service.",
+                "Give a client that has it: AsyncOpenAI(default_headers=…). What is in extra_body is an option itself.",
+            )
     return options
