@@ -15,7 +15,8 @@ from .calls import (
 )
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL
 from .errors import BadInput, CallFailed, WorkbookError
-from .session import account, connect, faults, shared_client
+from .session import connect, faults, shared_client
+from .standing import account
 from .trace import Trace, timelines, watch
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from weakref import WeakSet
 import httpx2
 from openai import AsyncOpenAI
 
-from . import clients, environment, errors, live, wire
+from . import clients, environment, live, wire
 from .environment import IN_PROCESS, PRACTICE_KEY, PRACTICE_URL, Lent
 from .errors import BadInput, WorkbookError
 from .live.access import TYPED, Access, NoKey, find, origin_of
@@ -44,11 +44,6 @@ class _Session:
         self.typed: dict[str, str] = {}  # keys that were typed, by whom they are for; never shown
         self.live: live.Live | None = None
 
-
-MODES = {
-    "practice": "Practice mode: a mock API on this computer answers. Nothing is charged.",
-    None: "Not connected yet: run the cell with connect().",
-}
 
 _session = _Session()
 _changing = threading.Lock()
@@ -153,26 +148,6 @@ async def shared_client() -> AsyncOpenAI:
     return await clients.of_this_loop(timeout=SECONDS if _session.mode == "practice" else None)
 
 
-def require_budget() -> None:
-    """Raises BudgetReached where live mode's budget is used up."""
-    if now := live_now():
-        now.require_budget()
-
-
-def rate_limits(model: str, calls: int) -> tuple[float | None, float | None]:
-    """Requests and tokens a minute that the account may use, where a service has told."""
-    now = live_now()
-    return now.per_minute(model, calls) if now else (None, None)
-
-
-def spending() -> str:
-    """What this notebook has used so far, in a line or two."""
-    said = f"This notebook so far: {spent()}"
-    if now := live_now():
-        return f"{said}. {now.in_short()}"
-    return f"{said} (practice mode: nothing is charged)." if _session.mode == "practice" else f"{said}."
-
-
 def live_now() -> "live.Live | None":
     """What is known of the service; None in practice mode."""
     return _session.live if _session.mode == "live" else None
@@ -187,40 +162,6 @@ def require_connection() -> None:
 def mode() -> Literal["practice", "live"] | None:
     """Which mode `connect()` has chosen; None before it."""
     return _session.mode
-
-
-def account() -> "Account":
-    """Who answers, what was used so far, and, in live mode, the budget and the account's limits, as far as known.
-
-    >>> print(account())  # doctest: +ELLIPSIS
-    Practice mode: a mock API on this computer answers. Nothing is charged.
-    Used so far: ...
-    """
-    if now := live_now():
-        return Account(now.account())
-    return Account(f"{in_words()}\nUsed so far: {spent()}.")
-
-
-def in_words() -> str:
-    """Who answers."""
-    if now := live_now():
-        return now.who()
-    return MODES[_session.mode]
-
-
-class Account(str):
-    """A text; as the last line of a cell it is shown as it is."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def offered() -> tuple[str, ...]:
-    """The models to choose from: in live mode what the service offers."""
-    now = live_now()
-    return (now.offer if now else live.Offer(None)).models
 
 
 def endpoint(client: AsyncOpenAI) -> str:
@@ -427,14 +368,6 @@ def _own_environment() -> dict[str, str]:
 def _keep_to_the_budget(request: httpx2.Request) -> None:
     if now := live_now():
         now.before(request)
-
-
-def _other_models(model: str) -> str | None:
-    now = live_now()
-    return now.offer.in_place_of(model, live.today()) if now else None
-
-
-errors.other_models = _other_models
 
 
 def _pace() -> float:

@@ -7,7 +7,7 @@ from statistics import fmean
 from ..calls import Answer, check_question
 from ..catalog import DEFAULT_MODEL, MODELS, cost
 from ..errors import BadInput
-from ..session import rate_limits
+from ..standing import rate_limits
 from ..timeline.record import duration
 from ..totals import CHARACTERS, LIKELY, usd
 from ..words import counted

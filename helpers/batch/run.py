@@ -14,7 +14,8 @@ import openai
 from ..calls import Answer, check_question, failure
 from ..catalog import cost
 from ..errors import BadInput, WorkbookError, explain, is_final, is_rate_limit, pause_before_retry, told_to_wait
-from ..session import endpoint, live_now, require_budget, shared_client
+from ..session import endpoint, live_now, shared_client
+from ..standing import require_budget
 from ..trace import OneCall
 from . import progress
 from .asking import Asker, Reply

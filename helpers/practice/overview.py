@@ -3,7 +3,7 @@
 import html
 from typing import Any
 
-from ..session import in_words
+from ..standing import in_words
 from ..words import counted
 from . import logbook
 from .lessons import Lesson, lessons

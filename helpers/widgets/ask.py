@@ -10,7 +10,8 @@ import ipywidgets
 from ..calls import Answer, check_list, check_question, failure, stream_model
 from ..catalog import COMPARE_MODELS
 from ..errors import BadInput, WorkbookError
-from ..session import offered, shared_client, spending
+from ..session import shared_client
+from ..standing import offered, spending
 from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..totals import usd

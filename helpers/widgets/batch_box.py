@@ -14,7 +14,8 @@ from ..batch import estimate, process_questions_batch
 from ..calls import Answer, check_model, check_question, check_questions
 from ..csv_file import CsvFile
 from ..errors import BadInput
-from ..session import live_now, offered, shared_client, spending
+from ..session import live_now, shared_client
+from ..standing import offered, spending
 from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..totals import usd

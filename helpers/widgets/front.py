@@ -1,11 +1,13 @@
-"""Controls that ipywidgets lacks: a text field that Ctrl+Enter sends, a slider with a name, and a table to sort."""
+"""Controls that ipywidgets lacks: text fields for much text and for a password, a slider with a name, a table to sort."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
 
 import anywidget
 import traitlets
+
+from ..live.secrecy import Secret
 
 
 def _javascript(name: str) -> str:
@@ -34,6 +36,52 @@ class TextField(anywidget.AnyWidget):
                 sent()
 
         self.on_msg(receive)
+
+
+class Beside(NamedTuple):
+    """A plain field that goes with a password. A `wide` one gets what room there is."""
+
+    name: str
+    label: str
+    value: str = ""
+    wide: bool = False
+
+
+class PasswordField(anywidget.AnyWidget):
+    """A field that does not show what is typed into it, with plain fields and a button.
+
+    `sent` is called with the password, and with what stands in the other fields by their names, on Enter and when the
+    button is pressed; it is emptied at once. What is typed is never in the state of a widget, which may be saved with
+    the notebook. While it is `waiting`, nothing is sent.
+    """
+
+    _esm = _javascript("password_field.js")
+    label = traitlets.Unicode("").tag(sync=True)
+    button = traitlets.Unicode("").tag(sync=True)
+    beside: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+    waiting = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self, sent: Callable[[Secret, Mapping[str, str]], None], *, beside: Sequence[Beside], **settings: Any
+    ) -> None:
+        super().__init__(beside=[each._asdict() for each in beside], **settings)
+
+        def receive(_widget: Any, content: Any, _buffers: Any) -> None:
+            if not isinstance(content, dict) or not isinstance(content.get("sent"), str):
+                return
+            others = content.get("beside")
+            texts = others if isinstance(others, dict) else {}
+            sent(
+                Secret(content["sent"]),  # from here on, no debugger's or event loop's message shows it
+                {each.name: text for each in beside if isinstance(text := texts.get(each.name, ""), str)},
+            )
+
+        self.on_msg(receive)
+
+    def put(self, name: str, value: str) -> None:
+        """Puts something else into a plain field."""
+        self.beside = [{**each, "value": value} if each["name"] == name else each for each in self.beside]
 
 
 class Slider(anywidget.AnyWidget):
