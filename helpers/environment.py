@@ -7,7 +7,23 @@ PRACTICE_KEY = "practice-key"
 PRACTICE_URL = "WORKBOOK_PRACTICE_URL"  # tells a child process which OPENAI_BASE_URL is not the learner's own
 IN_PROCESS = "practice.invalid"  # a host that cannot exist; wire.py leads it to the mock API in this process
 
-Own = dict[str, str | None]  # None: not set
+HIDDEN = "(your key, hidden)"
+
+
+class Secret(str):
+    """A key. A traceback that shows the values of variables does not show this one.
+
+    >>> Secret("not-for-your-eyes")
+    (your key, hidden)
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+Own = dict[str, Secret | None]  # None: not set
 
 
 def set_aside(environ: MutableMapping[str, str], own: Own) -> None:
@@ -16,10 +32,10 @@ def set_aside(environ: MutableMapping[str, str], own: Own) -> None:
     for name in [name for name in environ if name.startswith(("OPENAI_", "AZURE_OPENAI_")) and name != "OPENAI_LOG"]:
         value = environ.pop(name)
         if value not in ours:
-            own[name] = value
+            own[name] = Secret(value)
     if "NO_PROXY" not in own:
         unproxied = no_proxy_here(environ)
-        own.update({name: environ.get(name) for name in unproxied})
+        own.update({name: _secret(environ.get(name)) for name in unproxied})
         environ.update(unproxied)
 
 
@@ -30,6 +46,10 @@ def no_proxy_here(environ: Mapping[str, str]) -> dict[str, str]:
     kept = environ.get("no_proxy") or environ.get("NO_PROXY")
     names = "*" if socks else ",".join(filter(None, [kept, "127.0.0.1", "localhost", IN_PROCESS]))
     return {"NO_PROXY": names, "no_proxy": names}
+
+
+def _secret(value: str | None) -> Secret | None:
+    return None if value is None else Secret(value)
 
 
 def put(environ: MutableMapping[str, str], values: Mapping[str, str | None]) -> None:
@@ -52,7 +72,7 @@ class Lent:
 
     def __init__(self, settings: Mapping[str, str | None] = {}, environ: Mapping[str, str] = {}) -> None:
         self._settings = dict(settings)
-        self._before: Own = {name: environ.get(name) for name in settings}
+        self._before: Own = {name: _secret(environ.get(name)) for name in settings}
 
     def take_back(self, environ: MutableMapping[str, str]) -> None:
         """Where the learner has not set something else meanwhile."""

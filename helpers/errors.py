@@ -15,6 +15,10 @@ from .catalog import DEFAULT_MODEL
 from .reading import asked, body_of
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a retry, where the service does not say how long; the SDK's
+NO_CREDIT = (
+    "Your account has no credit left (insufficient_quota), so waiting will not help.",
+    "Check the plan and billing page of your account.",
+)
 MOST_WORDS = 300  # characters of what a service says
 LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
 
@@ -94,10 +98,7 @@ def _in_words(error: Exception) -> tuple[str, str]:
         )
     if isinstance(error, openai.RateLimitError):
         if code == "insufficient_quota":
-            return (
-                "Your account has no credit left (insufficient_quota), so waiting will not help.",
-                "Check the plan and billing page of your account.",
-            )
+            return NO_CREDIT
         return (
             "Too many requests came in too short a time (rate limit, 429).",
             "Wait a moment and ask again, with fewer calls in flight at once.",
@@ -152,7 +153,7 @@ def words_of(error: openai.APIError) -> str:
             said = said[0]
         if isinstance(said, dict):
             said = said.get(name, said)
-    text = " ".join(said.split()) if isinstance(said, str) else ""
+    text = " ".join(said.split()) if isinstance(said, str) and not said.lstrip().startswith("<") else ""  # no web page
     return text if len(text) <= MOST_WORDS else f"{text[:MOST_WORDS]} …"
 
 

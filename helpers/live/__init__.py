@@ -11,7 +11,7 @@ import httpx2
 from openai import OpenAI
 
 from ..catalog import MODELS
-from ..errors import BadInput, BudgetReached, WorkbookError
+from ..errors import NO_CREDIT, BadInput, BudgetReached, WorkbookError
 from ..reading import asked, body_of
 from ..totals import Totals, usd
 from ..words import counted
@@ -112,7 +112,7 @@ class Live:
         """How it stands."""
         lines = [self.who(), f"Used so far: {self._bill.spent}.", self.budget_line()]
         if self.limits.no_credit:
-            lines.append("Your account has no credit left (insufficient_quota).")
+            lines.append(" ".join(NO_CREDIT))
         lines += [f"Limits of {model}: {limits}." for model, limits in self.limits.limits.items()]
         if not self.limits.limits:
             lines.append("Rate limits: not known. (A service may tell them with an answer.)")
@@ -168,6 +168,7 @@ class Live:
         """Of what may cost something: says what there is to know of a model the first time, and keeps to the budget."""
         if request.method != "POST":
             return
+        check_it_is_allowed()
         model = asked(body_of(request)).model
         if model and model not in self._introduced:
             self._introduced.add(model)

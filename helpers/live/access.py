@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..environment import no_proxy_here
+from ..environment import Secret, no_proxy_here
 from ..errors import BadInput, WorkbookError
-from .secrecy import Secret, hide, running_kernel
+from .secrecy import hide, running_kernel
 
 OPENAI = "https://api.openai.com/v1"
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
@@ -20,7 +20,9 @@ KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 WITH_THE_KEY = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_CUSTOM_HEADERS")
 NO_KEY = "no-key"  # the SDK wants one, also for a service on this computer that does not
 TYPED = "the key that you typed"
-VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9]{0,23}(_[A-Z0-9]{1,24}){0,5}")  # a key has longer parts
+SECRET = re.compile(r"(^|_)(KEY|TOKEN|SECRET|HEADERS|PASSWORD)$")  # ends of names whose values are not to be shown
+PLACEHOLDER = re.compile(r"(?i)^<|\.\.\.|…|^.{0,20}(your|changeme|placeholder|xxxx).{0,20}$")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def find(
     Raises WorkbookError where there is no key; BadInput for an address or a name that cannot be one.
     """
     environment, dotenv = _Found("the environment", environ), _dotenv()
+    _hide_all(environment, dotenv)
     usual, of_usual = _usual(environment, dotenv)
     url = checked_address(base_url) if base_url is not None else usual
     whose = origin_of(url)
@@ -131,11 +134,11 @@ class NoKey(WorkbookError):
 
 def checked_key(key: str, origin: str) -> Secret:
     """Raises WorkbookError, without it, for what cannot be a key."""
-    key = key.strip().strip("'\"").strip().removeprefix("Bearer ").strip()
+    key = re.sub(r"^Bearer(\s+|$)", "", key.strip().strip("'\"").strip())
     problem = ""
     if not key:
         problem = "is empty"
-    elif "..." in key or "…" in key or key.startswith("<"):
+    elif PLACEHOLDER.search(key):
         problem = "is only a placeholder, or was cut short when it was copied"
     elif not key.isascii() or not key.isprintable() or " " in key:
         at = next(number for number, each in enumerate(key, 1) if not "!" <= each <= "~")
@@ -217,6 +220,14 @@ def _usual(environment: _Found, dotenv: _Found) -> tuple[str, _Found | None]:
     places = (environment,) if found is environment else (dotenv, environment)
     url = next((place.get(ADDRESS) for place in places if place.get(ADDRESS)), OPENAI)
     return checked_address(url), found
+
+
+def _hide_all(environment: _Found, dotenv: _Found) -> None:
+    """Also keys that are not used now: whoever looks at the environment would see them."""
+    for place, prefixes in ((environment, ("OPENAI_", "AZURE_OPENAI_")), (dotenv, "")):
+        for name, value in place.values.items():
+            if name.startswith(prefixes) and SECRET.search(name):
+                hide(value)
 
 
 def _named(name: str, *places: _Found) -> tuple[str, str]:

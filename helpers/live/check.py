@@ -1,14 +1,17 @@
 """Whether live mode will work: one free request, and what came of it in words."""
 
+import json
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 from openai import OpenAI
 
-from ..errors import WorkbookError, as_said, words_of
+from ..errors import NO_CREDIT, WorkbookError, as_said, words_of
 from .access import NO_KEY, OPENAI, Access
 from .secrecy import hidden
 
@@ -17,6 +20,8 @@ TLS = (
     "A proxy or a virus scanner may be opening what is encrypted: ask those who run your network for its certificate, "
     "and install it in the system (or set SSL_CERT_FILE to its file)."
 )
+
+PASSWORD = "The proxy of your network wants a password (407).", "Ask those who run your network."
 
 Listed = Mapping[str, date | None]  # models, and the day on which each shuts down, where that is told
 
@@ -38,9 +43,10 @@ def list_models(client: OpenAI, access: Access) -> Listed | None:
     Raises WorkbookError, in words, where live mode would not work.
     """
     try:
-        response = client.models.with_raw_response.list().http_response
-        content = response.json()
+        content = json.loads(_content(client))
         entries = (content.get("data") or []) if "data" in content else content["models"]
+        if not isinstance(entries, list):
+            raise TypeError("It is no list.")
         named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
         return {entry["id"]: _day(entry.get("shutdown_date")) for entry in named}
     except (ValueError, AttributeError, KeyError, TypeError) as error:
@@ -54,6 +60,22 @@ def list_models(client: OpenAI, access: Access) -> Listed | None:
         raise WorkbookError(*_refusal(error, access)) from error
     except openai.APIConnectionError as error:
         raise WorkbookError(*_no_connection(error, access)) from error
+
+
+def _content(client: OpenAI) -> bytes:
+    """The answer; the time limit is for all of it. (The client's own is for each piece.)"""
+    began, content = time.monotonic(), b""
+    with client.models.with_streaming_response.list() as response:
+        try:
+            for piece in response.iter_bytes():
+                content += piece
+                if time.monotonic() - began > SECONDS:
+                    raise httpx2.ReadTimeout("It is still not all there.")
+        except httpx2.TimeoutException as error:
+            raise openai.APITimeoutError(request=response.http_request) from error
+        except httpx2.TransportError as error:
+            raise openai.APIConnectionError(request=response.http_request) from error
+    return content
 
 
 def _day(text: object) -> date | None:
@@ -85,7 +107,11 @@ def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
             "Check the address: it usually ends in /v1.",
         )
     if status == 407:
-        return "The proxy of your network wants a password (407).", "Ask those who run your network."
+        return PASSWORD
+    if status == 400 and access.url.startswith("http://") and "HTTPS" in error.response.text:
+        return f"{access.shown} wants its https address (400).", "Write https:// in place of http://."
+    if error.code == "insufficient_quota":
+        return NO_CREDIT
     if status == 429:
         return f"{access.shown} takes no more requests now (429){said}", "Wait a minute, then connect again."
     if status >= 500:
@@ -113,6 +139,8 @@ def _no_connection(error: BaseException, access: Access) -> tuple[str, str]:
             return f"{host} cannot be found: there seems to be no network.", "Connect to it, then try again."
         return f"{host} cannot be found.", "Check how the address is spelt, and whether there is a network."
     if "ProxyError" in names:
+        if "407" in str(error.__cause__):
+            return PASSWORD
         return f"The proxy of your network did not let the request through ({hidden(str(error.__cause__))}).", (
             "Ask those who run your network."
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import httpx2
 
+from ..errors import NO_CREDIT
 from ..rate_limits import DAY, Unit, told
 from ..reading import asked, body_of
 
@@ -73,10 +74,7 @@ class LimitsSeen:
     def has_no_credit(self) -> None:
         if not self.no_credit:
             self.no_credit = True
-            self._news(
-                "Your account has no credit left (insufficient_quota), so waiting will not help. "
-                "Check the plan and billing page of your account."
-            )
+            self._news(" ".join(NO_CREDIT))
 
 
 class _Reader:

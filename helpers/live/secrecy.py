@@ -8,24 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import wire
+from ..environment import HIDDEN as INSTEAD
 
-INSTEAD = "(your key, hidden)"
 LEAST = 8  # characters; what is shorter stands in too many words
 PIECE = 12  # characters of a key that are hidden also where it was cut: pandas and tracebacks shorten what is long
 CHUNK = PIECE // 2  # every piece has one of these in it, whole: they are looked for first
-
-
-class Secret(str):
-    """A key. A traceback that shows the values of variables does not show this one.
-
-    >>> Secret("not-for-your-eyes")
-    (your key, hidden)
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return INSTEAD
 
 
 _secrets: dict[str, list[str]] = {}  # with their chunks, where they are long enough to be hidden piece by piece

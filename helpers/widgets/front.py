@@ -1,4 +1,4 @@
-"""Controls that ipywidgets lacks: text fields for much text and for a password, a slider with a name, a table to sort."""
+"""Controls that ipywidgets lacks: fields for much text and for a password, a slider with a name, a table to sort."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import anywidget
 import traitlets
 
-from ..live.secrecy import Secret
+from ..environment import Secret
 
 
 def _javascript(name: str) -> str:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from .. import session
+from .. import session, standing
+from ..environment import Secret
 from ..errors import BadInput, WorkbookError
 from ..live import BUDGET, checked_budget, is_forbidden
 from ..live.access import NO_KEY, NoKey, checked_address
-from ..live.secrecy import Secret
 from .base import Box, Line, button, row
 from .front import Beside, PasswordField
 
@@ -17,10 +17,10 @@ ADDRESS, AMOUNT = "address", "budget"  # the fields' names
 MODES = {"practice": "practice mode", "live": "live mode", None: "not connected yet"}
 ABOUT = (
     "You need not go live: every lesson works in practice mode, free and without a key.\n"
-    "In live mode each call costs money, most of them far less than a cent, until the budget is used up: then nothing "
-    "more is sent. Your key stays in the memory of this kernel. It is not saved with the notebook."
+    "In live mode calls cost money, a short question mostly less than a cent. When the budget is used up, nothing more "
+    "is sent. Your key stays in the memory of this kernel; it is not saved with the notebook."
 )
-FORBIDDEN = "Live mode is switched off here (WORKBOOK_MODE=practice), as in a class: nothing you do can cost money."
+FORBIDDEN = "Live mode is switched off here (WORKBOOK_MODE=practice), as in a class. You need no key here."
 
 
 class KeyPanel(Box):
@@ -80,14 +80,14 @@ class KeyPanel(Box):
 
     def _bring_up_to_date(self) -> None:
         """What has not changed does not travel."""
-        mode, live = session.in_words(), session.mode() == "live"
+        mode, live = standing.in_words(), session.mode() == "live"
         if mode != self._mode.text:
             if self._mode.text and not self.busy:  # a cell did that
                 self.status.say("")
                 self._look_for_a_key()
             self._mode.say(mode)
             (self._mode.add_class if live else self._mode.remove_class)("workbook-live")
-        _say(self._account, session.account().removeprefix(mode).strip())
+        _say(self._account, standing.account().removeprefix(mode).strip())
         self._form.put(AMOUNT, f"{_budget():g}")
         self._form.disabled = is_forbidden()
         self._back.disabled = session.mode() == "practice" or (is_forbidden() and not live)
