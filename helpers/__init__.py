@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .widgets import concurrency_lab, predict, question_box
     from .widgets.batch_box import batch_box
     from .widgets.heartbeat import heartbeat
+    from .widgets.key_panel import key_panel
 
 __all__ = [
     "COMPARE_MODELS",
@@ -46,6 +47,7 @@ __all__ = [
     "estimate",
     "faults",
     "heartbeat",
+    "key_panel",
     "last_batch",
     "open_bug",
     "open_exercise",
@@ -71,6 +73,7 @@ _LATER = {
     "concurrency_lab": "widgets",
     "estimate": "batch",
     "heartbeat": "widgets",
+    "key_panel": "widgets",
     "last_batch": "batch",
     "open_bug": "practice",
     "open_exercise": "practice",

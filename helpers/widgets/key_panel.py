@@ -17,8 +17,8 @@ ADDRESS, AMOUNT = "address", "budget"  # the fields' names
 MODES = {"practice": "practice mode", "live": "live mode", None: "not connected yet"}
 ABOUT = (
     "You need not go live: every lesson works in practice mode, free and without a key.\n"
-    "In live mode calls cost money, a short question mostly less than a cent. When the budget is used up, nothing more "
-    "is sent. Your key stays in the memory of this kernel; it is not saved with the notebook."
+    "In live mode calls cost money: a short question mostly less than a cent. When the budget is used up, nothing more "
+    "is sent. Your key stays in the memory of this kernel, and is not saved with the notebook."
 )
 FORBIDDEN = "Live mode is switched off here (WORKBOOK_MODE=practice), as in a class. You need no key here."
 
@@ -33,8 +33,10 @@ class KeyPanel(Box):
         self._account = Line()
         self._back = button("Back to practice", self.on_loop(self._practise), name="back")
         self._about = Line()
+        self._about.add_class("workbook-about")
         self._about.say(ABOUT)
         self._key_there = Line()
+        self._key_there.add_class("workbook-key-there")
         self._form = PasswordField(
             self.on_loop(self._start),
             label="Your API key (Enter goes live)",
