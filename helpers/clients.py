@@ -1,7 +1,7 @@
 """The client that helpers share: one for each event loop."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from weakref import WeakKeyDictionary
 
 import httpx2
@@ -12,7 +12,10 @@ _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDic
 # what closes each client that is open; a generator that nobody keeps would close its client at once
 _keepers: dict[AsyncOpenAI, AsyncGenerator] = {}
 
-Kept = tuple[dict[asyncio.AbstractEventLoop, AsyncOpenAI], list[AsyncOpenAI]]
+# what the SDK's module-level client reads in the environment, and keeps in openai.api_key and so on
+OF_THE_MODULE = ("api_key", "admin_api_key", "organization", "project", "webhook_secret")
+
+Kept = tuple[dict[asyncio.AbstractEventLoop, AsyncOpenAI], list[AsyncOpenAI], dict[str, str | None]]
 
 
 async def of_this_loop(timeout: float | None) -> AsyncOpenAI:
@@ -25,28 +28,33 @@ async def of_this_loop(timeout: float | None) -> AsyncOpenAI:
     return _clients[loop]
 
 
-def forget() -> None:
+def forget(environment: Collection[str | None] = ()) -> None:
     """Makes helpers build their clients anew: another API answers, with another key.
 
-    The old ones may have calls in flight, so they stay open as long as their loop.
+    The old ones may have calls in flight, so they stay open as long as their loop. `environment` is what stood in the
+    environment until now: the module-level client (openai.chat.completions…) has read keys there, and would keep them.
     """
     _clients.clear()
-    # the module-level client (openai.chat.completions…) has read the environment too
     getattr(openai, "_reset_client", lambda: None)()
+    for name in OF_THE_MODULE:
+        if getattr(openai, name, None) in environment:
+            setattr(openai, name, None)
 
 
 def kept() -> Kept:
     """Those that there are, for `keep_only`."""
-    return dict(_clients), list(_keepers)
+    return dict(_clients), list(_keepers), {name: getattr(openai, name, None) for name in OF_THE_MODULE}
 
 
 async def keep_only(those: Kept) -> None:
     """Closes the clients that were made since, and goes on with those."""
-    clients, open_then = those
+    clients, open_then, of_the_module = those
     for keeper in [keeper for client, keeper in _keepers.items() if client not in open_then]:
         await keeper.aclose()
     forget()
     _clients.update(clients)
+    for name, value in of_the_module.items():
+        setattr(openai, name, value)
 
 
 async def _keep_one(timeout: float | None) -> AsyncGenerator[AsyncOpenAI, None]:

@@ -184,13 +184,14 @@ def spent() -> Spent:
 def practise(seed: int = SEED) -> None:
     """Practice mode, without a word."""
     with _changing:
+        before = _environment_so_far()
         if _session.api is None:
             _session.api = MockAPI(seed, _pace())
         _session.api.reset(seed, Faults())
         if _session.mode == "live":
             _session.lent.take_back(os.environ)
         _point_at_practice(_session.api)
-        clients.forget()
+        clients.forget(before)
 
 
 def _point_at_practice(api: MockAPI) -> None:
@@ -249,7 +250,7 @@ async def answered_by(api: MockAPI) -> AsyncIterator[str]:
     session, environ, guards = {**vars(_session), "own": dict(_session.own)}, dict(os.environ), list(wire.guards)
     kept = clients.kept()
     if session["mode"] != "practice":
-        clients.forget()
+        clients.forget(_environment_so_far())
     bill = _session.bills["practice"]
     counted = bill.spent
     _session.api = api
@@ -333,7 +334,7 @@ def go_live(access: Access, listed: Listed | None, budget: float | None = None) 
     """Live mode, whose key was checked; gives what has to be said of it."""
     live.check_it_is_allowed()
     with _changing:
-        environ = _own_environment()
+        before, environ = _environment_so_far(), _own_environment()
         _session.lent = Lent(access.settings, environ)
         environment.put(environ, access.settings)
         environment.become(environ)
@@ -348,9 +349,14 @@ def go_live(access: Access, listed: Listed | None, budget: float | None = None) 
         if _session.live is not None and _session.live.access == access:
             now.knows_already(_session.live)
         _session.mode, _session.url, _session.live = "live", access.url, now
-        clients.forget()
+        clients.forget(before)
         _keep_awake()
     return now.banner()
+
+
+def _environment_so_far() -> set[str | None]:
+    """The values in it: those that a mode has put there, and the learner's own."""
+    return {*os.environ.values(), *_own_environment().values()}
 
 
 def _own_environment() -> dict[str, str]:

@@ -49,7 +49,7 @@ def usd(amount: float | None) -> str:
         return "price unknown"
     if not amount:
         return "0 USD"
-    return f"{amount:.2f} USD" if amount >= 1 or amount == round(amount, 2) else f"{amount:.5f} USD"
+    return f"{amount:.2f} USD" if amount >= 1 or round(amount, 5) == round(amount, 2) else f"{amount:.5f} USD"
 
 
 class Totals:

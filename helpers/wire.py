@@ -71,7 +71,7 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
         if mender is not None and stream:
             request.headers["accept-encoding"] = "identity"  # what is packed cannot be mended piece by piece
         response = _original_send(client, request, stream=True, **options)
-        if mender is not None and response.status_code >= 400:
+        if _is_read_first(response):
             response.read()
             response = _mended(response)
     except BaseException as error:
@@ -107,7 +107,7 @@ async def _asend(
         if mender is not None and stream:
             request.headers["accept-encoding"] = "identity"
         response = await _original_asend(client, request, stream=True, **options)
-        if mender is not None and response.status_code >= 400:
+        if _is_read_first(response):
             await response.aread()
             response = _mended(response)
     except BaseException as error:
@@ -152,6 +152,11 @@ def _watch_body(response: httpx2.Response, observer: Observer) -> None:
         observer.ended(whole=True)
     else:
         response.stream = _WatchedBody(response.stream, observer)
+
+
+def _is_read_first(response: httpx2.Response) -> bool:
+    """Whether it has to be there whole before it can be mended: a refusal, and what is packed all the same."""
+    return mender is not None and (response.status_code >= 400 or "content-encoding" in response.headers)
 
 
 def _mended(response: httpx2.Response) -> httpx2.Response:

@@ -75,7 +75,9 @@ def find(
     """
     environment, dotenv = _Found("the environment", environ), _dotenv()
     _hide_all(environment, dotenv)
-    usual, of_usual = _usual(environment, dotenv)
+    usual, of_usual = OPENAI, None
+    if base_url is None or not (just_typed or key_from):
+        usual, of_usual = _usual(environment, dotenv)
     url = checked_address(base_url) if base_url is not None else usual
     whose = origin_of(url)
     if just_typed:
@@ -160,8 +162,10 @@ def checked_address(url: object) -> str:
     except ValueError:
         good = False
     if not good:
+        # what has none of these is no attempt at an address, and may be a key
+        repeated = f"base_url={shown(url)!r}" if set(url) & set(":/.") else "What was given as base_url"
         raise BadInput(
-            f"base_url={shown(url)!r} is not an address that can be asked.",
+            f"{repeated} is not an address that can be asked.",
             'An address begins with http:// or https://, as "http://localhost:11434/v1" does.',
         )
     for secret in (parts.password, *(each.partition("=")[2] for each in parts.query.split("&"))):

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import httpx2
 
 from ..errors import NO_CREDIT
-from ..rate_limits import DAY, Unit, told
-from ..reading import asked, body_of
+from ..rate_limits import DAY, Unit
+from ..rate_limits import told as limit_told
+from ..reading import asked, body_of, told
 
 MINUTE, HOUR = 60.0, 3600.0  # seconds
 PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day"}
@@ -96,15 +97,17 @@ class _Reader:
 
     def ended(self, error: BaseException | None = None, *, whole: bool = False) -> None:
         headers, self._headers = self._headers, {}
-        if b"insufficient_quota" in self._body:
+        if self._status == 429 and told(self._body).code == "insufficient_quota":
             self._seen.has_no_credit()
-        elif self._status == 200 and any(f"x-ratelimit-limit-{unit}" in headers for unit in ("requests", "tokens")):
+        if self._status == 200:
+            self._seen.no_credit = False
+        if self._status == 200 and any(f"x-ratelimit-limit-{unit}" in headers for unit in ("requests", "tokens")):
             self._seen.told(asked(self._request).model, headers)
 
 
 def _rate(headers: Mapping[str, str], unit: Unit) -> Rate | None:
     """The limit, for the period that its `reset` fits best; small accounts have limits for a day."""
-    there = told(headers, unit)
+    there = limit_told(headers, unit)
     if there is None:
         return None
     # without a reset that says more it is what OpenAI counts by

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import wire
+from ..catalog import MODELS
 from ..environment import HIDDEN as INSTEAD
 
 LEAST = 8  # characters; what is shorter stands in too many words
@@ -20,7 +21,8 @@ _secrets: dict[str, list[str]] = {}  # with their chunks, where they are long en
 
 def hide(secret: str) -> None:
     """From now on this is not shown any more, in this process."""
-    if len(secret) < LEAST or secret in _secrets:
+    is_a_word = secret in MODELS or (secret.isalpha() and len(secret) < 2 * LEAST)
+    if len(secret) < LEAST or is_a_word or secret in _secrets:
         return
     for form in (str(secret), b64encode(secret.encode()).decode().rstrip("=")):
         starts = range(0, len(form) - CHUNK + 1, CHUNK) if len(form) >= 2 * PIECE else ()

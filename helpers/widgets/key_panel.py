@@ -122,7 +122,9 @@ class KeyPanel(Box):
             ) from missing
         self.status.say(f"Checking {access.origin} at {access.shown} … (one free request)")
         listed = await asyncio.to_thread(session.check, access)
-        return session.go_live(access, listed, budget)
+        said = session.go_live(access, listed, budget)
+        now = session.live_now()
+        return said.replace(f"{now.budget_line()} ", "") if now else said  # it would stay there while money is spent
 
     def _practise(self, *_: object) -> None:
         self.stop()  # who comes back while a key is being checked does not want it any more
@@ -145,6 +147,8 @@ def _say(line: Line, text: str) -> None:
 
 def _key_in_words() -> str:
     """Whether there is a key, and never any part of it."""
+    if now := session.live_now():
+        return f"In use: {now.access.origin}, at {now.access.shown}. To change key, address or budget, go live again."
     if is_forbidden():
         return FORBIDDEN
     try:
