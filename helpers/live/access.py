@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from ..environment import Secret, no_proxy_here
 from ..errors import BadInput, WorkbookError
-from .secrecy import hide, running_kernel
+from .kernel import running_kernel
+from .secrecy import hide
 
 OPENAI = "https://api.openai.com/v1"
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"

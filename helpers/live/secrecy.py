@@ -1,8 +1,6 @@
 """Keys are shown nowhere: not in what a service says of them, nor in a log, nor in what the notebook's kernel sends."""
 
 import logging
-import os
-import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 from .. import wire
 from ..catalog import MODELS
 from ..environment import HIDDEN as INSTEAD
+from . import kernel
 
 LEAST = 8  # characters; what is shorter stands in too many words
 PIECE = 12  # characters of a key that are hidden also where it was cut: pandas and tracebacks shorten what is long
@@ -30,7 +29,7 @@ def hide(secret: str) -> None:
     if wire.mender is None:
         wire.mender = _Mender()
         _cover_logs()
-    _cover_kernel()
+    kernel.cover(hidden)
 
 
 def hidden(text: str) -> str:
@@ -94,52 +93,10 @@ def _cover_logs() -> None:
             return record
         if (shown := hidden(message)) != message:
             record.msg, record.args = shown, ()
+        if record.exc_info and not record.exc_text:
+            text = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = shown if (shown := hidden(text)) != text else None
+        record.stack_info = hidden(record.stack_info or "") or None
         return record
 
     logging.setLogRecordFactory(covered)
-
-
-def running_kernel() -> Any:
-    """The notebook's kernel; None in a script."""
-    ipython = sys.modules.get("IPython")
-    return getattr(ipython.get_ipython(), "kernel", None) if ipython is not None else None
-
-
-def _cover_kernel() -> None:
-    """Covers keys in every message of a notebook's kernel: printed, shown, in a traceback, in a widget's state.
-
-    What the front end gets is what is saved with the notebook.
-    """
-    session: Any = getattr(running_kernel(), "session", None)
-    if session is None or hasattr(session.send, "covers_keys"):
-        return
-    send = session.send
-
-    def covered(stream: Any, message: Any, content: Any = None, *rest: Any, **options: Any) -> Any:
-        return send(stream, _covered(message), _covered(content), *rest, **options)
-
-    covered.covers_keys = True  # type: ignore[attr-defined]
-    session.send = covered
-    sys.modules["IPython"].get_ipython().events.register("post_run_cell", _warn_of_a_key_in_a_cell)
-    for output in (sys.stdout, sys.stderr):
-        # what other processes print goes to the notebook, and, by this way, to JupyterLab's own terminal as it is
-        terminal = getattr(output, "_original_stdstream_copy", None)
-        if isinstance(terminal, int):
-            with open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), terminal)
-
-
-def _warn_of_a_key_in_a_cell(result: Any) -> None:
-    """What stands in a cell cannot be covered: it is what the learner wrote, and it is saved."""
-    if any(secret in (result.info.raw_cell or "") for secret in _secrets):
-        print("Your API key stands in this cell, and cells are saved. Take it out, and write it into the file .env.")
-
-
-def _covered(value: Any) -> Any:
-    if isinstance(value, str):
-        return hidden(value)
-    if isinstance(value, dict):
-        return {_covered(name): _covered(each) for name, each in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(map(_covered, value))
-    return value
