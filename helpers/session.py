@@ -5,7 +5,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -91,7 +91,7 @@ def connect(
         if not key:
             raise
         access = find_access(base_url, key_from, budget, typed=key)
-    print(go_live(access, check(access), budget))
+    print(go_live(access, check(access)(), budget))
 
 
 @contextmanager
@@ -146,6 +146,11 @@ async def shared_client() -> AsyncOpenAI:
     require_connection()
     # a real answer may take minutes, and one that is given up is sent, and paid, again
     return await clients.of_this_loop(timeout=SECONDS if _session.mode == "practice" else None)
+
+
+def budget() -> float:
+    """USD that this session may spend in live mode."""
+    return _session.live.budget if _session.live else live.BUDGET
 
 
 def live_now() -> "live.Live | None":
@@ -317,8 +322,11 @@ def find_access(
     return find(base_url, key_from, _own_environment(), _session.typed, just_typed=typed)
 
 
-def check(access: Access) -> Listed | None:
-    """Sends the free request, in the environment that live mode will have. Raises WorkbookError where it fails."""
+def check(access: Access) -> Callable[[], Listed | None]:
+    """The free request: what it gives sends it, from any thread, and raises WorkbookError where it fails.
+
+    The client for it is made here and now, since for that moment the environment is the one that live mode will have.
+    """
     with _changing:
         before, environ = dict(os.environ), _own_environment()
         environment.put(environ, access.settings)
@@ -327,11 +335,11 @@ def check(access: Access) -> Listed | None:
             client = live.client_for(access)  # reads proxies from the environment
         finally:
             environment.become(before)
-    return live.ask_for_the_list(client, access)
+    return lambda: live.ask_for_the_list(client, access)
 
 
-def go_live(access: Access, listed: Listed | None, budget: float | None = None) -> str:
-    """Live mode, whose key was checked; gives what has to be said of it."""
+def go_live(access: Access, listed: Listed | None, amount: float | None = None) -> str:
+    """Live mode, whose key was checked; gives what has to be said. `amount`: the budget, USD; None: as it was."""
     live.check_it_is_allowed()
     with _changing:
         before, environ = _environment_so_far(), _own_environment()
@@ -342,10 +350,10 @@ def go_live(access: Access, listed: Listed | None, budget: float | None = None) 
         if access.origin == TYPED:  # for when it goes live again; in memory only
             _session.typed[origin_of(access.url)] = access.key
         _watch_the_wire(_keep_to_the_budget)
-        kept = _session.live.budget if _session.live else live.BUDGET
+        most = budget() if amount is None else live.checked_budget(amount)
         bill = _session.bills["live"]
         bill.looks_ahead = True
-        now = live.Live(access, listed, kept if budget is None else live.checked_budget(budget), bill, print)
+        now = live.Live(access, listed, most, bill, print)
         if _session.live is not None and _session.live.access == access:
             now.knows_already(_session.live)
         _session.mode, _session.url, _session.live = "live", access.url, now

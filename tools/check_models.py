@@ -66,7 +66,7 @@ def _dates(source: str) -> dict[str, str]:
 def of_the_account() -> Listing:
     """What the account really has. Raises WorkbookError, which never shows the key."""
     access = session.find_access()
-    listed = session.check(access)
+    listed = session.check(access)()
     if listed is None:
         raise WorkbookError("This key may not see the list of models.", "Take one without restrictions.")
     dates = {name: str(day) for name, day in listed.items() if day}

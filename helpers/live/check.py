@@ -90,7 +90,8 @@ def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
     if status == 401 and access.key == NO_KEY:
         return (
             f"{access.shown} wants a key (401).",
-            'Write it into .env under a name of its own, and give that name: key_from="MY_SERVICE_KEY".',
+            'Write it into .env under a name of its own, and give that name: key_from="MY_SERVICE_KEY". '
+            "(In the key panel, type it there.)",
         )
     if status == 401:
         where = " (platform.openai.com/api-keys)" if access.url == OPENAI else ""

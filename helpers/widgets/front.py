@@ -1,5 +1,6 @@
 """Controls that ipywidgets lacks: fields for much text and for a password, a slider with a name, a table to sort."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
@@ -67,15 +68,13 @@ class PasswordField(anywidget.AnyWidget):
     ) -> None:
         super().__init__(beside=[each._asdict() for each in beside], **settings)
 
-        def receive(_widget: Any, content: Any, _buffers: Any) -> None:
-            if not isinstance(content, dict) or not isinstance(content.get("sent"), str):
+        def receive(_widget: Any, _content: Any, buffers: Any) -> None:
+            try:
+                typed = json.loads(bytes(buffers[0]))
+                # from here on, no debugger's or event loop's message shows it
+                sent(Secret(typed["sent"]), {each.name: str(typed["beside"][each.name]) for each in beside})
+            except (LookupError, TypeError, ValueError):  # nothing that this field's page sends
                 return
-            others = content.get("beside")
-            texts = others if isinstance(others, dict) else {}
-            sent(
-                Secret(content["sent"]),  # from here on, no debugger's or event loop's message shows it
-                {each.name: text for each in beside if isinstance(text := texts.get(each.name, ""), str)},
-            )
 
         self.on_msg(receive)
 

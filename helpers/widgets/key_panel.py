@@ -43,7 +43,7 @@ class KeyPanel(Box):
             button="Go live",
             beside=[
                 Beside(ADDRESS, "Address, only for another service than OpenAI", wide=True),
-                Beside(AMOUNT, "Budget (USD)", f"{_budget():g}"),
+                Beside(AMOUNT, "Budget (USD)", f"{session.budget():g}"),
             ],
         )
         self.show(
@@ -90,7 +90,7 @@ class KeyPanel(Box):
             self._mode.say(mode)
             (self._mode.add_class if live else self._mode.remove_class)("workbook-live")
         _say(self._account, standing.account().removeprefix(mode).strip())
-        self._form.put(AMOUNT, f"{_budget():g}")
+        self._form.put(AMOUNT, f"{session.budget():g}")
         self._form.disabled = is_forbidden()
         self._back.disabled = session.mode() == "practice" or (is_forbidden() and not live)
 
@@ -121,7 +121,7 @@ class KeyPanel(Box):
                 f"No key was found for {urlsplit(missing.url).hostname}.", "Type yours into the field, then try again."
             ) from missing
         self.status.say(f"Checking {access.origin} at {access.shown} … (one free request)")
-        listed = await asyncio.to_thread(session.check, access)
+        listed = await asyncio.to_thread(session.check(access))
         said = session.go_live(access, listed, budget)
         now = session.live_now()
         return said.replace(f"{now.budget_line()} ", "") if now else said  # it would stay there while money is spent
@@ -132,12 +132,6 @@ class KeyPanel(Box):
         self._look_for_a_key()
         self._bring_up_to_date()
         self.status.say("Back in practice mode: nothing is charged.")
-
-
-def _budget() -> float:
-    """USD; the present one of this session."""
-    live = session._session.live
-    return live.budget if live else BUDGET
 
 
 def _say(line: Line, text: str) -> None:

@@ -18,7 +18,8 @@ function render({ model, el }) {
     return input;
   };
 
-  const password = field(el, "password", model.get("label"), { type: "password" });
+  // "off" would not keep browsers from filling in a password that they have saved, such as JupyterLab's own
+  const password = field(el, "password", model.get("label"), { type: "password", autocomplete: "new-password" });
   const row = make("div", el, { className: "workbook-beside" });
   const beside = model.get("beside").map(({ name, label, value, wide }) => {
     const input = field(row, name, label, { type: "text", value });
@@ -40,7 +41,9 @@ function render({ model, el }) {
     if (model.get("disabled") || model.get("waiting")) return;
     const sent = password.value;
     password.value = "";
-    model.send({ sent, beside: Object.fromEntries(beside.map(({ name, input }) => [name, input.value])) });
+    const typed = { sent, beside: Object.fromEntries(beside.map(({ name, input }) => [name, input.value])) };
+    // as bytes: a kernel that logs its messages does not log those
+    model.send({}, undefined, [new TextEncoder().encode(JSON.stringify(typed)).buffer]);
   };
   button.addEventListener("click", send);
   el.addEventListener("keydown", (event) => {

@@ -59,6 +59,12 @@ class Listener:
         self.ran.append(cell)
         self._listen(cell, self.client.history(raw=True, output=True, hist_access_type="tail", n=500), False, None)
 
+    def send(self, widget: str, typed: dict[str, Any]) -> None:
+        """What the front end sends when somebody uses a password field."""
+        data = {"comm_id": widget, "data": {"method": "custom", "content": {}}}
+        socket, buffers = self.client.shell_channel.socket, [json.dumps(typed).encode()]
+        self.client.session.send(socket, "comm_msg", data, buffers=buffers)
+
     def _listen(self, cell: Ran, request: str, secret: bool, interrupt_when: Callable[[], bool] | None) -> None:
         begin, replied, idle = time.monotonic(), False, False
         while not (replied and idle) and cell.seconds < SECONDS:

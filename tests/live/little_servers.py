@@ -45,7 +45,7 @@ def serving(talk: Talk) -> Iterator[int]:
 
 
 def answers(text: str, came: list[str] | None = None) -> Talk:
-    """Sends that, once it was asked; KEY becomes the headers that came."""
+    """Sends that, once it was asked; what was asked is put into `came`."""
 
     def talk(connection: socket.socket) -> None:
         request = connection.recv(65_536).decode("latin-1")

@@ -59,6 +59,7 @@ ODD = {
     "away": says(307, "to KEY", "text/plain", location="/v1/chat/completions", x_your_key="KEY"),
     "hanging": hangs,
     "/hanging/models": hangs,
+    "/refused/models": refuses(401, "invalid_api_key"),
     "dropped": broken_off(says(200, "")),
     "half an answer": broken_off(says(200, completion("You are KEY"))),
     "an echo": says(200, completion("You are KEY", {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2})),
@@ -273,8 +274,8 @@ BESIDES = """
 logging.warning("with %s", settings)
 logging.error("it failed", exc_info=ValueError(key), stack_info=True)
 warnings.warn(f"with {settings}")
-print(key, file=sys.__stdout__, flush=True); print(key, file=sys.__stderr__, flush=True)
-os.write(1, f"{settings}\\n".encode()), os.write(2, f"{key}\\n".encode())
+print(key, file=sys.__stdout__, flush=True); print(key, file=sys.__stderr__, flush=True); await asyncio.sleep(0.1)
+os.write(1, f"{settings}\\n".encode()); os.write(2, f"{key}\\n".encode()); await asyncio.sleep(0.1)
 picture = ipywidgets.Image(value=f"<svg><text>{key}</text></svg>".encode(), format="svg+xml"); picture
 picture.close(); display({"text/plain": key, "application/x-mine": {"keys": {"mine": (key, [key])}}}, raw=True)
 import multiprocessing; child = multiprocessing.Process(target=print, args=(key,)); child.start(); child.join()
@@ -284,8 +285,8 @@ import multiprocessing; child = multiprocessing.Process(target=print, args=(key,
 SHELL = [
     "%%bash\nenv; echo $OPENAI_API_KEY >&2",
     'print(subprocess.run(["env"], capture_output=True, text=True).stdout)',
-    'os.system("env; yes $OPENAI_API_KEY | head -n 2000")',
-    "!yes $OPENAI_API_KEY | head -n 300",
+    'os.system("env; for each in $(seq 2000); do echo $OPENAI_API_KEY; done")',
+    "!for each in $(seq 300); do echo $OPENAI_API_KEY; done",
 ]
 
 # how cells fail; in each kind of traceback that shows values
@@ -405,6 +406,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
                 use_everything(lab)
                 bring_it_in_files(lab)
                 bring_it_by_name(lab)
+                bring_it_in_the_panel(lab)
                 write_it_into_cells(lab)
                 leave_live_mode(lab)
                 lab.listener.history()
@@ -413,7 +415,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def use_everything(lab: Lab) -> None:
     """All that a learner does in live mode, and much that goes wrong."""
-    lab.works(f"ODD = {[name for name in ODD if not name.startswith(chr(47))]}")
+    lab.works(f"ODD = {[question for question in ODD if not question.startswith('/')]}")
     lab.each("%logstart -o -q lines.py")
     lab.each(SETUP + LOGGING + SHOWN + CALLS + FAIL + ERRORS + FILES + BATCH + EXERCISE + CHILDREN)
     lab.each(BESIDES)
@@ -445,7 +447,7 @@ key = os.environ["OPENAI_API_KEY"]
 vars(client)
 %whos
 """)
-    lab.each('ask(client, "wrong key")\nawait ask_ai("wrong key")\nfails("wrong key", False)', "error")
+    lab.each('await ask_ai("wrong key")\nfails("wrong key", False)', "error")
 
 
 # what an editor, a shell or a learner makes of it
@@ -499,6 +501,34 @@ def type_it(lab: Lab) -> None:
     assert len(lab.listener.boxes) == 1, "it was asked for again"
     use_it(lab, key)
     lab.each(SHOWN)
+
+
+# until what was begun by the button is done
+WAIT = "while panel._form.waiting or panel.busy: await asyncio.sleep(0.02)"
+
+
+def bring_it_in_the_panel(lab: Lab) -> None:
+    """Into the field that is meant for it, and into the others."""
+    lab.works("connect()")
+    lab.works("panel = key_panel(); panel")
+    lab.works("print(panel)")
+    field, url = lab.works("panel._form.model_id").strip("'\n"), lab.service.url
+    wrong = [
+        {"sent": lab.new_key(), "beside": {"address": url.replace("/v1", "/refused"), "budget": "0.25"}},
+        {"sent": "", "beside": {"address": lab.new_key(), "budget": "0.25"}},
+        {"sent": "", "beside": {"address": url, "budget": lab.new_key()}},
+        {"sent": f"{url}/{lab.new_key()}", "beside": {"address": "", "budget": ""}},
+    ]
+    for content in wrong:
+        lab.listener.send(field, content)
+        lab.each(f"await asyncio.sleep(0.02)\n{WAIT}\nprint(panel.status.text)\npanel")
+        assert "'practice'" in lab.works("session._session.mode")
+    key = lab.new_key()
+    lab.listener.send(field, {"sent": key, "beside": {"address": url, "budget": "0.25"}})
+    lab.each(f"await asyncio.sleep(0.02)\n{WAIT}\nprint(panel, vars(panel), vars(panel._form))")
+    lab.works("into('panel.json', json.dumps(ipywidgets.Widget.get_manager_state()))")
+    use_it(lab, key)
+    lab.works("panel.close()")
 
 
 def write_it_into_cells(lab: Lab) -> None:
