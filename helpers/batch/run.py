@@ -13,14 +13,23 @@ import openai
 
 from ..calls import Answer, check_question, failure
 from ..catalog import cost
-from ..errors import BadInput, WorkbookError, explain, is_final, is_rate_limit, pause_before_retry, told_to_wait
+from ..errors import (
+    BadInput,
+    BudgetReached,
+    WorkbookError,
+    explain,
+    is_final,
+    is_rate_limit,
+    pause_before_retry,
+    told_to_wait,
+)
 from ..session import endpoint, live_now, shared_client
 from ..standing import require_budget
 from ..trace import OneCall
 from . import progress
 from .asking import Asker, Reply
 from .estimates import FRAME, estimate, tokens_in
-from .pacer import Pacer, Ticket
+from .pacer import LOOK_AGAIN, Pacer, Ticket
 from .questions import Source, read
 from .result import Answers, Summary
 from .settings import Settings
@@ -71,6 +80,7 @@ class Run:
         self._stopped = asyncio.Event()
         self._outage = max(OUTAGE, 2 * settings.max_concurrency)  # also: no more than that waits to be tried again
         self._failed_in_a_row = 0
+        self._in_flight = 0
         self._got_through = 0.0  # when the last answer came
         self._frame_tokens = FRAME + tokens_in(settings.instructions)
         self._answer_tokens = 0.0  # the mean so far
@@ -179,10 +189,7 @@ class Run:
         ticket = await self._permission(question)
         if ticket is None:
             return
-        try:
-            require_budget()
-        except WorkbookError as reached:
-            self._stop(str(reached))
+        if live_now() is not None and not await self._within_budget():
             return
         sent, waited_since = time.perf_counter(), question.since
         question.queued += sent - waited_since
@@ -191,15 +198,18 @@ class Run:
         question.attempts += 1
         self.summary.requests += 1
         question.in_flight = True
+        self._in_flight += 1
         try:
             with question.call:
                 reply = await self._asker(question.text, question.attempts)
         except Exception as error:
+            self._in_flight -= 1
             now = question.since = time.perf_counter()
             question.in_flight = False
             question.served += now - sent
             self._went_wrong(question, error, waited_since, ticket)
         else:
+            self._in_flight -= 1
             now = time.perf_counter()
             question.served += now - sent
             self._pacer.answered(ticket, now, reply.headers, reply.total_tokens)
@@ -220,6 +230,18 @@ class Run:
                     return None
                 return self._pacer.sent(time.perf_counter(), tokens)
         return self._pacer.sent(time.perf_counter(), tokens)
+
+    async def _within_budget(self) -> bool:
+        """Whether the next may be sent. What is in flight may use the budget up, or cost less than was reckoned."""
+        while not self._stopped.is_set():
+            try:
+                require_budget()
+                return True
+            except BudgetReached as reached:
+                if not self._in_flight:
+                    self._stop(str(reached))
+            await self._pause(LOOK_AGAIN)
+        return False
 
     async def _answered(self, question: _Question, reply: Reply, seconds: float) -> None:
         price = cost(self._settings.model, reply.prompt_tokens, reply.completion_tokens)
