@@ -6,7 +6,7 @@ import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -43,6 +43,7 @@ class _Session:
         self.lent = Lent()
         self.typed: dict[str, str] = {}  # keys that were typed, by whom they are for; never shown
         self.live: live.Live | None = None
+        self.is_played = False  # live mode's service, by the mock API: see `faults`
 
 
 _session = _Session()
@@ -111,6 +112,8 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
     `rate_limit_headers=False` leaves the x-ratelimit-* headers out.
     `expired_key=True` refuses every key (401); `no_quota=True` answers each call with `insufficient_quota`.
 
+    In live mode the mock API answers the block, too, in the place of the service, and nothing is charged.
+
     >>> connect()  # doctest: +ELLIPSIS
     Practice mode: ...
     >>> with faults(server_error={"What is Go?": 1}), watch() as trace:
@@ -123,17 +126,34 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise BadInput(f"faults() does not know {unknown[0]!r}.", f"It knows: {', '.join(SETTINGS)}.")
-    api = _session.api
-    if _session.mode != "practice" or api is None:
+    if _session.mode is None:
         raise WorkbookError("Only the mock API fails on request.", "Run connect() first: it starts practice mode.")
+    api = _session.api = _session.api or MockAPI(SEED, _pace())
     before = api.faults
     api.reset(faults=Faults(**settings))
     try:
-        yield
+        with _in_place_of_the_service(api) if live_now() else nullcontext():
+            yield
         for question in api.faults.unasked(api.asked) if api.asked else ():
             warnings.warn(f"faults(): nobody asked {question!r}, so it did not fail. Check its spelling.", stacklevel=3)
     finally:
         api.reset(faults=before)
+
+
+@contextmanager
+def _in_place_of_the_service(api: MockAPI) -> Iterator[None]:
+    """In live mode: inside, the mock API answers whoever asks the service."""
+    parts = urlsplit(_session.url)
+    host = parts.hostname or ""
+    before, _session.is_played = dict(wire.routes), True
+    wire.routes[host] = MockTransport(api, parts.path)
+    print("Only the mock API fails on request: it answers this block, and nothing is charged.")
+    try:
+        yield
+    finally:
+        _session.is_played = False
+        wire.routes.clear()
+        wire.routes.update(before)
 
 
 async def shared_client() -> AsyncOpenAI:
@@ -154,8 +174,8 @@ def budget() -> float:
 
 
 def live_now() -> "live.Live | None":
-    """What is known of the service; None in practice mode."""
-    return _session.live if _session.mode == "live" else None
+    """What is known of the service; None in practice mode, and while the mock API plays it."""
+    return _session.live if _session.mode == "live" and not _session.is_played else None
 
 
 def require_connection() -> None:
@@ -172,7 +192,7 @@ def mode() -> Literal["practice", "live"] | None:
 def endpoint(client: AsyncOpenAI) -> str:
     """Who answers a client: a host and path, or "practice", the same tomorrow, when it has another port."""
     url = str(client.base_url)
-    if _session.mode == "practice" and url.rstrip("/") in (_session.url, _session.practice_url):
+    if _session.is_played or (_session.mode == "practice" and url.rstrip("/") in (_session.url, _session.practice_url)):
         return "practice"
     parts = urlsplit(url)
     return f"{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
@@ -225,7 +245,7 @@ def _watch_the_wire(guard: Any) -> None:
 
 
 def _count(request: httpx2.Request, client: object) -> wire.Observer | None:
-    return _session.bills[_session.mode or "practice"](request, client)
+    return _session.bills["live" if live_now() else "practice"](request, client)
 
 
 def _read_limits(request: httpx2.Request, client: object) -> wire.Observer | None:

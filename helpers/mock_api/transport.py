@@ -21,8 +21,9 @@ class MockTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     True
     """
 
-    def __init__(self, api: MockAPI) -> None:
+    def __init__(self, api: MockAPI, base: str = "/v1") -> None:
         self.api = api
+        self._base = base.rstrip("/")  # the path of the address in whose place it answers
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         reply = self._reply(request, request.read())
@@ -39,7 +40,8 @@ class MockTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(steps))
 
     def _reply(self, request: httpx2.Request, body: bytes) -> Reply:
-        return self.api.handle(request.method, request.url.path, request.headers, body)
+        path = "/v1" + request.url.path.removeprefix(self._base)
+        return self.api.handle(request.method, path, request.headers, body)
 
 
 Step = float | bytes  # seconds to wait, or what is received; an empty one stands for the headers
