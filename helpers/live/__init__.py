@@ -86,7 +86,7 @@ class Live:
     def banner(self) -> str:
         """What has to be said when it begins."""
         listed = self.offer.listed
-        works = f"It works: {counted(len(listed), 'model')} offered." if listed else "It works."
+        works = f"It works: {counted(len(listed), 'model is', 'models are')} offered." if listed else "It works."
         about = [*self.offer.of_the_lessons(today()), *filter(None, [age_of_prices(today())])]
         return "\n".join([f"{self.who()} {works}", f"{self.budget_line()} connect() ends live mode.", *about])
 
@@ -99,7 +99,7 @@ class Live:
     def budget_line(self) -> str:
         if self.budget == math.inf:
             return f"No budget is set; {usd(self._bill.spent.cost)} used so far."
-        return f"Budget: {usd(self.budget)}, {usd(self.used)} of it used."
+        return f"Budget: {usd(self.budget)}, {usd(self.used)} used."
 
     def in_short(self) -> str:
         host = urlsplit(self.access.url).netloc.rpartition("@")[2]
@@ -176,9 +176,9 @@ class Live:
         self.require_budget()
 
     def introduce(self, model: str) -> None:
-        if said := self.offer.about(model, today()):
+        known, said = MODELS.get(model), self.offer.about(model, today())
+        if said and (known or model in (self.offer.listed or ())):  # any other name may be misspelt: its 404 says so
             self._say(said)
-        known = MODELS.get(model)
         if (known is None or known.input is None) and not self.access.is_here:
             self._say(f"The price of {model} is not known here, so the budget does not count its calls.")
 

@@ -124,11 +124,11 @@ def test_live_and_back_and_nothing_is_left_of_the_key(lab: Lab, service: Service
     box.get_by_role("button", name="Go live").click()
     expect(field).to_have_value("")
     expect(status(box)).to_contain_text("with the key that you typed, and cost money. It works: ")
-    expect(box).to_contain_text("Budget: 0.25 USD, 0 USD of it used.")
+    expect(box).to_contain_text("Budget: 0.25 USD, 0 USD used.")
     other.get_by_role("button", name="Ask").click()
     expect(status(other)).to_have_text("3 answers.")
     expect(box).to_contain_text("Used so far: 3 answers, ")
-    expect(box).to_contain_text(re.compile(r"Budget: 0\.25 USD, 0\.00\d+ USD of it used\."))
+    expect(box).to_contain_text(re.compile(r"Budget: 0\.25 USD, 0\.00\d+ USD used\."))
     assert {line.question for line in service.served if line.question} == {"What is Go?"}
     notebook.run(4)  # a second view, made when the key was known
     expect(notebook.page.locator(".workbook-key-panel")).to_have_count(2)

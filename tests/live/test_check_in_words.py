@@ -64,7 +64,7 @@ def refused(**how: Any) -> str:
 def test_it_works(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(service, capsys)
     assert text.startswith(f"Live mode: calls go to {service.url}, a service on this computer, with the key in the")
-    assert "It works: 10 models offered." in text and "Budget: 0.25 USD, 0 USD of it used." in text
+    assert "It works: 10 models are offered." in text and "Budget: 0.25 USD, 0 USD used." in text
 
 
 LISTS = {
@@ -91,13 +91,13 @@ ODD_LISTS = {
 @pytest.mark.parametrize("content", ODD_LISTS.values(), ids=ODD_LISTS)
 def test_a_list_of_others(content: object, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     text = said_by(says(200, content), start, capsys)
-    assert "It works: 2 models offered." in text
+    assert "It works: 2 models are offered." in text
     assert "None of the models that the lessons use" in text
 
 
 def test_a_list_that_is_packed(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     text = said_by(zipped(cut(says(200, {"data": [{"id": f"model-{n}"} for n in range(99)]}))), start, capsys)
-    assert "It works: 99 models offered." in text
+    assert "It works: 99 models are offered." in text
 
 
 @pytest.mark.parametrize("status", [401, 403])

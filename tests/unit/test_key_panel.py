@@ -128,7 +128,7 @@ def test_live_and_back_again(service: Service) -> None:
         said = await go_live(panel, RIGHT, budget="0.5")
         assert "with the key that you typed, and cost money. It works: " in said and "connect() ends live mode." in said
         assert session.mode() == "live" and panel._mode.text == standing.in_words()
-        assert "Budget: 0.50 USD, 0 USD of it used.\nRate limits: not known." in panel._account.text
+        assert "Budget: 0.50 USD, 0 USD used.\nRate limits: not known." in panel._account.text
         assert panel._key_there.text.startswith(f"In use: the key that you typed, at {service.url}.")
         assert not panel._back.disabled
         await ask_ai("What is Go?")
