@@ -88,10 +88,7 @@ def connect(
     try:
         access = find_access(base_url, key_from, budget)
     except NoKey as missing:
-        key = missing.ask()
-        if not key:
-            raise
-        access = find_access(base_url, key_from, budget, typed=key)
+        access = find_access(base_url, key_from, budget, typed=missing.ask())
     print(go_live(access, check(access)(), budget))
 
 

@@ -77,6 +77,7 @@ class Run:
         self._read_to_the_end = False
         self._pacer = Pacer(settings.requests_per_minute, settings.tokens_per_minute)
         self._gate = asyncio.Lock()  # first come, first served at the pacer
+        self._purse = asyncio.Lock()  # first come, first served at what is left of the budget
         self._stopped = asyncio.Event()
         self._outage = max(OUTAGE, 2 * settings.max_concurrency)  # also: no more than that waits to be tried again
         self._failed_in_a_row = 0
@@ -233,14 +234,15 @@ class Run:
 
     async def _within_budget(self) -> bool:
         """Whether the next may be sent. What is in flight may use the budget up, or cost less than was reckoned."""
-        while not self._stopped.is_set():
-            try:
-                require_budget()
-                return True
-            except BudgetReached as reached:
-                if not self._in_flight:
-                    self._stop(str(reached))
-            await self._pause(LOOK_AGAIN)
+        async with self._purse:
+            while not self._stopped.is_set():
+                try:
+                    require_budget()
+                    return True
+                except BudgetReached as reached:
+                    if not self._in_flight:
+                        self._stop(str(reached))
+                await self._pause(LOOK_AGAIN)
         return False
 
     async def _answered(self, question: _Question, reply: Reply, seconds: float) -> None:

@@ -99,7 +99,8 @@ class Live:
     def budget_line(self) -> str:
         if self.budget == math.inf:
             return f"No budget is set; {usd(self._bill.spent.cost)} used so far."
-        return f"Budget: {usd(self.budget)}, {usd(self.used)} used."
+        end = ": nothing more is sent." if self.used >= self.budget else "."
+        return f"Budget: {usd(self.budget)}, {usd(self.used)} used{end}"
 
     def in_short(self) -> str:
         host = urlsplit(self.access.url).netloc.rpartition("@")[2]

@@ -92,7 +92,7 @@ def find(
     elif is_here(url):
         key, origin = NO_KEY, "no key"
     else:
-        raise NoKey(url, usual_is_meant=whose == origin_of(OPENAI))
+        raise NoKey(url, usual_is_meant=whose == origin_of(OPENAI), another_is_there=of_usual is not None)
     key = checked_key(key, origin) if key != NO_KEY else Secret(NO_KEY)
     if urlsplit(url).scheme == "http" and key != NO_KEY and not _is_near(url):
         raise WorkbookError(
@@ -110,7 +110,7 @@ def find(
 class NoKey(WorkbookError):
     """There is no key for an address; `ask` may get one."""
 
-    def __init__(self, url: str, *, usual_is_meant: bool) -> None:
+    def __init__(self, url: str, *, usual_is_meant: bool, another_is_there: bool) -> None:
         self.url = url
         if usual_is_meant:
             super().__init__(
@@ -120,19 +120,31 @@ class NoKey(WorkbookError):
                 "connect().",
             )
         else:
+            another = f" (The one in {KEY} is for another service.)" if another_is_there else ""
             super().__init__(
-                f"There is no key for {urlsplit(url).hostname}. (The one in {KEY} is for another service.)",
+                f"There is no key for {urlsplit(url).hostname}.{another}",
                 'Write it into .env under a name of its own, and give that name: key_from="MY_SERVICE_KEY".',
             )
 
     def ask(self) -> str:
-        """Asks in a password box, where there is somebody to ask. What is typed is not shown, and not saved."""
+        """Asks in a password box. What is typed is not shown, and not saved.
+
+        Raises WorkbookError where there is nobody to ask, or where nothing is typed.
+        """
         if running_kernel() is None and not (sys.stdin and sys.stdin.isatty()):
-            return ""
+            raise self
+        host = urlsplit(self.url).hostname
         try:
-            return getpass.getpass(f"Your API key for {urlsplit(self.url).hostname} (not shown, not saved): ").strip()
+            typed = getpass.getpass(f"Your API key for {host} (not shown, not saved; Enter alone cancels): ").strip()
         except (EOFError, NotImplementedError):  # a notebook that runs by itself
-            return ""
+            raise self from None
+        except KeyboardInterrupt:  # ■
+            typed = ""
+        if not typed:
+            raise WorkbookError(
+                "No key was typed, so nothing was changed.", f"Run the cell again to type it. Or: {self.what_to_do}"
+            ) from None
+        return typed
 
 
 def checked_key(key: str, origin: str) -> Secret:

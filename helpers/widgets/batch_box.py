@@ -13,9 +13,9 @@ from .. import csv_file
 from ..batch import estimate, process_questions_batch
 from ..calls import Answer, check_model, check_question, check_questions
 from ..csv_file import CsvFile
-from ..errors import BadInput
+from ..errors import BadInput, WorkbookError
 from ..session import live_now, shared_client
-from ..standing import offered, spending
+from ..standing import offered, require_budget, spending
 from ..timeline import svg
 from ..timeline.record import duration, one_line
 from ..totals import usd
@@ -184,7 +184,8 @@ class BatchBox(Box):
             return
         try:
             questions, limit = self._questions(), _checked_limit(self._limit.value)
-        except BadInput as error:
+            require_budget()  # else what is shown, and paid, would make room for nothing
+        except WorkbookError as error:
             self.status.say(str(error))
             return
         run = _Run(questions, self._model.value)

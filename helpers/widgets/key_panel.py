@@ -18,7 +18,8 @@ MODES = {"practice": "practice mode", "live": "live mode", None: "not connected 
 ABOUT = (
     "You need not go live: every lesson works in practice mode, free and without a key.\n"
     "In live mode calls cost money: a short question mostly less than a cent. When the budget is used up, nothing more "
-    "is sent. Your key stays in the memory of this kernel, and is not saved with the notebook."
+    "is sent; what is in flight then may go a little over it. Your key stays in the memory of this kernel, and is not "
+    "saved with the notebook."
 )
 FORBIDDEN = "Live mode is switched off here (WORKBOOK_MODE=practice), as in a class. You need no key here."
 
@@ -173,8 +174,9 @@ def _address(text: str) -> str | None:
         return checked_address(text)
     except BadInput:
         raise BadInput(
-            "What stands in the address field is not an address.",
-            "It begins with http:// or https://, as http://localhost:11434/v1 does. For OpenAI leave it empty.",
+            "What stands in the address field is not an address, so nothing was changed.",
+            "One begins with http:// or https://, as http://localhost:11434/v1 does. For OpenAI leave it empty. "
+            "(If it is your key, take it out, and type it into the field above.)",
         ) from None
 
 
@@ -187,7 +189,8 @@ def _amount(text: str) -> float | None:
         return checked_budget(float(plain))
     except (ValueError, BadInput):
         raise BadInput(
-            "What stands in the budget field is not an amount of US dollars.", f"Write one above 0, such as {BUDGET}."
+            "What stands in the budget field is not an amount of US dollars, so nothing was changed.",
+            f"Write one above 0, such as {BUDGET}.",
         ) from None
 
 

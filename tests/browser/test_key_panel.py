@@ -166,14 +166,18 @@ def test_nonsense_in_its_fields(lab: Lab, service: Service) -> None:
         key_field(box).fill(service.key)
         address.fill(text)
         go.click()
-        expect(status(box)).to_contain_text("What stands in the address field is not an address.")
+        expect(status(box)).to_contain_text(
+            "What stands in the address field is not an address, so nothing was changed."
+        )
         address.fill("")
         go.click()
         expect(status(box)).to_contain_text("No key was found")
     for text in ("much", "-1", "0"):
         budget.fill(text)
         budget.press("Enter")
-        expect(status(box)).to_contain_text("What stands in the budget field is not an amount of US dollars.")
+        expect(status(box)).to_contain_text(
+            "What stands in the budget field is not an amount of US dollars, so nothing was changed."
+        )
         budget.fill("")
         go.click()
         expect(status(box)).to_contain_text("No key was found")

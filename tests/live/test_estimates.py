@@ -104,3 +104,34 @@ def test_the_batch_box_says_it_too(live: Service) -> None:
         box.close()
 
     asyncio.run(learner())
+
+
+def test_what_is_left_of_a_budget_goes_to_the_first_questions(live: Service) -> None:
+    connect(live=True, budget=0.0002)
+    questions = [f"What is number {number}?" for number in range(30)]
+    answers = asyncio.run(batch(questions, progress=False))
+    went = [answer.success for answer in answers]
+    assert 2 < sum(went) < 30 and went == sorted(went, reverse=True), "no question was passed over"
+
+
+def test_the_box_does_not_start_again_where_nothing_is_left(live: Service) -> None:
+    connect(live=True, budget=0.0002)
+
+    async def learner() -> None:
+        box = batch_box([f"What is number {number}?" for number in range(30)])
+
+        async def run() -> None:
+            box._go.click()
+            await asyncio.sleep(0.01)
+            while box.busy:
+                await asyncio.sleep(0.01)
+
+        await run()
+        paid = [answer for answer in box.answers if answer.success]
+        assert paid and "is used up" in box.status.text
+        await run()
+        assert [answer for answer in box.answers if answer.success] == paid, "they were paid for"
+        assert box.status.text.startswith("The budget of this session")
+        box.close()
+
+    asyncio.run(learner())

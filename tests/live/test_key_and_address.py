@@ -415,7 +415,7 @@ def test_a_typed_key_is_kept_in_memory_only(
 ) -> None:
     service, another = start(), start()
     connect(live=True, base_url=service.url)
-    assert typed == ["Your API key for 127.0.0.1 (not shown, not saved): "]
+    assert typed == ["Your API key for 127.0.0.1 (not shown, not saved; Enter alone cancels): "]
     ask()
     connect()
     assert KEY not in "".join(os.environ.values())
@@ -438,9 +438,12 @@ def test_a_typed_key_that_is_wrong_is_asked_for_again(start: Start, typed: list[
 
 
 def test_nobody_types(monkeypatch: pytest.MonkeyPatch, typed: list[str]) -> None:
-    for gives in (lambda prompt: "", lambda prompt: "  "):
+    def interrupted(prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    for gives in (lambda prompt: "", lambda prompt: "  ", interrupted):
         monkeypatch.setattr(getpass, "getpass", gives)
-        refused("OPENAI_API_KEY is not set", NoKey)
+        assert "Run the cell again to type it." in refused("No key was typed, so nothing was changed.")
 
     def no_front_end(prompt: str) -> str:
         raise NotImplementedError

@@ -187,12 +187,12 @@ def test_a_key_that_is_typed_comes_before_one_that_is_found(service: Service) ->
         ({"key": "sk-..."}, "The key that you typed is only a placeholder"),
         ({"key": "two words"}, "The key that you typed holds something that is in no key (its character number 4)."),
         ({"key": "http://localhost:11434/v1"}, "That is an address, not a key."),
-        ({"key": RIGHT, "address": WRONG}, "What stands in the address field is not an address. It begins with http"),
-        ({"key": RIGHT, "address": "localhost:11434"}, "What stands in the address field is not an address."),
-        ({"key": RIGHT, "address": "http://"}, "What stands in the address field is not an address."),
+        ({"key": RIGHT, "address": WRONG}, "What stands in the address field is not an address, so"),
+        ({"key": RIGHT, "address": "localhost:11434"}, "What stands in the address field is not an address, so"),
+        ({"key": RIGHT, "address": "http://"}, "What stands in the address field is not an address, so"),
         ({"key": RIGHT, "address": "http://127.0.0.1:9/v1"}, "127.0.0.1 cannot be reached."),
         *(
-            ({"key": RIGHT, "budget": budget}, "What stands in the budget field is not an amount of US dollars.")
+            ({"key": RIGHT, "budget": budget}, "What stands in the budget field is not an amount of US dollars, so")
             for budget in ("much", "0", "-1", "nan", "1 000", WRONG)
         ),
     ],
