@@ -3,8 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .answer import Answer
 from .calls import (
-    Answer,
     ask_ai,
     ask_model,
     async_multiple_calls,
@@ -15,14 +15,13 @@ from .calls import (
 )
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL
 from .errors import BadInput, CallFailed, WorkbookError
-from .session import connect, faults, shared_client
-from .standing import account
-from .trace import Trace, timelines, watch
+from .session import account, connect, faults, shared_client
+from .wire.trace import Trace, timelines, watch
 
 if TYPE_CHECKING:
     from .batch import estimate, last_batch, process_questions_as_completed, process_questions_batch
-    from .practice import open_bug, open_exercise, progress, welcome
-    from .practice.quizzes import quiz
+    from .course import open_bug, open_exercise, progress, welcome
+    from .course.quizzes import quiz
     from .widgets import concurrency_lab, predict, question_box
     from .widgets.batch_box import batch_box
     from .widgets.heartbeat import heartbeat
@@ -75,15 +74,15 @@ _LATER = {
     "heartbeat": "widgets",
     "key_panel": "widgets",
     "last_batch": "batch",
-    "open_bug": "practice",
-    "open_exercise": "practice",
+    "open_bug": "course",
+    "open_exercise": "course",
     "predict": "widgets",
     "process_questions_as_completed": "batch",
     "process_questions_batch": "batch",
-    "progress": "practice",
+    "progress": "course",
     "question_box": "widgets",
-    "quiz": "practice.quizzes",
-    "welcome": "practice",
+    "quiz": "course.quizzes",
+    "welcome": "course",
 }
 
 

@@ -2,53 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from openai import APIResponseValidationError, AsyncOpenAI, OpenAI
 
+from .answer import Answer, failure
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL, cost
-from .errors import BadInput, CallFailed, WorkbookError, explain
-from .reading import used
+from .errors import WorkbookError
+from .inputs import check_list, check_model, check_question, check_questions
 from .session import require_connection, shared_client
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One call and what came of it. `pd.DataFrame(answers)` makes a table of many.
-
-    `time` is the service's: from sending to the whole answer, retries included (in a batch without the pauses before
-    them). `queued` is what was waited before that for a free slot. Both are seconds. `cost` is USD at
-    the catalogue's prices, None where the price is unknown. `error` is a sentence for people and `error_type` the SDK's
-    class; both are None where the call succeeded.
-
-    >>> answer = Answer(question="What is Go?", model="gpt-6-luna", answer="A language.")
-    >>> answer["model"] == answer.model
-    True
-    """
-
-    question: str
-    model: str
-    answer: str | None = None
-    tokens: int | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    time: float = 0.0
-    queued: float = 0.0
-    attempts: int = 0
-    cost: float | None = None
-    success: bool = True
-    error: str | None = None
-    error_type: str | None = None
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self.keys():
-            raise KeyError(name)
-        return getattr(self, name)
-
-    def keys(self) -> tuple[str, ...]:
-        return tuple(field.name for field in fields(self))
+from .wire.bodies import read_usage
+from .wire.exchange import RETRY_COUNT
+from .wire.failures import explain
 
 
 async def ask_ai(question: str, *, model: str = DEFAULT_MODEL) -> str:
@@ -75,14 +42,9 @@ async def ask_model(client: AsyncOpenAI, model: str, question: str) -> Answer:
     (1, True)
     """
     request = _request(model, question)
-    start, response = time.perf_counter(), None
-    try:
-        response = await client.chat.completions.with_raw_response.create(**request)
-        return _answer(model, question, response, start)
-    except WorkbookError:
-        raise
-    except Exception as error:
-        raise _failed(error, response, start) from error
+    with _failure_in_words() as call:
+        call.response = await client.chat.completions.with_raw_response.create(**request)
+        return _answer(model, question, call)
 
 
 async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Callable[[str], object]) -> Answer:
@@ -98,24 +60,21 @@ async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Cal
     (True, True, True)
     """
     request = {**_request(model, question), "stream": True, "stream_options": {"include_usage": True}}
-    start, response, text, usage, heard = time.perf_counter(), None, "", None, False
-    try:
-        response = await client.chat.completions.with_raw_response.create(**request)
-        async with response.parse() as stream:
+    text, usage, heard = "", None, False
+    with _failure_in_words() as call:
+        call.response = await client.chat.completions.with_raw_response.create(**request)
+        async with call.parsed() as stream:
             async for chunk in stream:
-                usage = chunk.usage or usage
-                heard = heard or bool(chunk.choices)
-                if chunk.choices and chunk.choices[0].delta.content:
-                    text += chunk.choices[0].delta.content
+                with call.reading():
+                    usage = chunk.usage or usage
+                    heard = heard or bool(chunk.choices)
+                    new = chunk.choices[0].delta.content if chunk.choices else None
+                if new:
+                    text += new
                     show(text)
         if not heard:
-            http = response.http_response
-            raise APIResponseValidationError(http, None, message="It is no stream of chat completions.")
-        return _finished(model, question, response, start, text, usage)
-    except WorkbookError:
-        raise
-    except Exception as error:
-        raise _failed(error, response, start) from error
+            raise call.no_answer("It is no stream of chat completions.")
+        return _finished(model, question, call, text, usage)
 
 
 async def safe_api_call(client: AsyncOpenAI, question: str, *, model: str = DEFAULT_MODEL) -> Answer:
@@ -165,14 +124,9 @@ def sync_multiple_calls(questions: Iterable[str], *, model: str = DEFAULT_MODEL)
     with OpenAI() as client:
         for question in questions:
             request = _request(model, question)
-            start, response = time.perf_counter(), None
-            try:
-                response = client.chat.completions.with_raw_response.create(**request)
-                answers.append(_answer(model, question, response, start))
-            except WorkbookError:
-                raise
-            except Exception as error:
-                raise _failed(error, response, start) from error
+            with _failure_in_words() as call:
+                call.response = client.chat.completions.with_raw_response.create(**request)
+                answers.append(_answer(model, question, call))
     return answers
 
 
@@ -200,115 +154,75 @@ async def async_multiple_calls(questions: Iterable[str], *, model: str = DEFAULT
 # ---- what is asked, and what comes back --------------------------------------------------------------------------
 
 
-def check_question(question: object) -> None:
-    """Raises BadInput for what cannot be sent as a question."""
-    if not isinstance(question, str):
-        raise BadInput(
-            f"A question is a string, and this is {_article(type(question).__name__)}: {_shortened(question)}.",
-            "Take it out of the list." if isinstance(question, list) else 'Write it in quotes: "What is Python?".',
-        )
-    if not question.strip():
-        raise BadInput("The question is empty.", "Write what you want to know between the quotes.")
-    try:
-        question.encode()
-    except UnicodeEncodeError as error:
-        raise BadInput(
-            f"The question holds half a character (at position {error.start}), which cannot be sent.",
-            "Type that character again; it was probably cut in two when the text was copied.",
-        ) from error
-
-
-def check_model(model: object) -> None:
-    """Raises BadInput for what cannot be the name of a model."""
-    if not isinstance(model, str) or not model.strip():
-        raise BadInput(f"A model is named by a string, and this is {_shortened(model)}.", f'Try "{DEFAULT_MODEL}".')
-
-
-def check_questions(questions: Iterable[str]) -> list[str]:
-    """The questions as a list; raises BadInput where there are none, or one that cannot be sent."""
-    questions = check_list(questions, "questions", "questions")
-    for question in questions:
-        check_question(question)
-    return questions
-
-
-def check_iterable(values: object, name: str, what: str) -> None:
-    """Raises BadInput for what is no list, and for a bare string where a list belongs."""
-    if isinstance(values, str):
-        raise BadInput(
-            f"`{name}` is a single string, and a list is needed.", f"Put it in brackets: [{_shortened(values)}]."
-        )
-    if isinstance(values, Mapping) or hasattr(values, "columns"):
-        raise BadInput(
-            f"`{name}` is {_article(type(values).__name__)}, and a list is needed.",
-            f'Give one column of it, such as {name}=table["question"].',
-        )
-    if not isinstance(values, Iterable):
-        raise BadInput(f"`{name}` is {_article(type(values).__name__)}, not a list.", f"Give a list of {what}.")
-
-
-def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
-    """The values as a list; raises BadInput for none, and for a bare string where a list belongs."""
-    check_iterable(values, name, what)
-    values = list(values)
-    if not values:
-        raise BadInput(f"There are no {what} in `{name}`.", "Put at least one into the list.")
-    return values
-
-
-def failure(question: str, model: str, error: WorkbookError) -> Answer:
-    """The Answer to a call that failed."""
-    return Answer(
-        question=question,
-        model=model,
-        time=getattr(error, "time", 0.0),
-        attempts=getattr(error, "attempts", 0),
-        success=False,
-        error=str(error),
-        error_type=type(error.__cause__ or error).__name__,
-    )
-
-
 def _request(model: str, question: str) -> dict[str, Any]:
     check_question(question)
     check_model(model)
     return {"model": model, "messages": [{"role": "user", "content": question}]}
 
 
-def _answer(model: str, question: str, response: Any, start: float) -> Answer:
-    """The Answer in a raw response of the SDK to a call that began at `start`."""
-    completion = response.parse()
-    return _finished(model, question, response, start, completion.choices[0].message.content, completion.usage)
+class _Timed:
+    """One call on its way. `response` is the SDK's raw one, once it is there."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.response: Any = None
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+    def parsed(self) -> Any:
+        """What the SDK makes of the response."""
+        with self.reading():
+            return self.response.parse()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What goes wrong inside is the answer's fault: it is not what a service sends."""
+        try:
+            yield
+        except (LookupError, AttributeError, TypeError, ValueError) as error:
+            raise self.no_answer(str(error)) from error
+
+    def no_answer(self, why: str) -> APIResponseValidationError:
+        return APIResponseValidationError(self.response.http_response, None, message=why)
 
 
-def _finished(model: str, question: str, response: Any, start: float, text: str | None, usage: Any) -> Answer:
-    tokens = used(usage)
+@contextmanager
+def _failure_in_words() -> Iterator[_Timed]:
+    """Turns what the SDK raises inside into a CallFailed, which says how long it took, and after how many requests."""
+    call = _Timed()
+    try:
+        yield call
+    except WorkbookError:
+        raise
+    except Exception as error:
+        failed = explain(error)
+        failed.time = call.seconds
+        request = call.response.http_request if call.response else getattr(error, "request", None)
+        if request is not None:
+            failed.attempts = int(request.headers.get(RETRY_COUNT, 0)) + 1
+        raise failed from error
+
+
+def _answer(model: str, question: str, call: _Timed) -> Answer:
+    """The Answer in a raw response of the SDK."""
+    completion = call.parsed()
+    with call.reading():
+        text, usage = completion.choices[0].message.content, completion.usage
+    return _finished(model, question, call, text, usage)
+
+
+def _finished(model: str, question: str, call: _Timed, text: str | None, usage: Any) -> Answer:
+    prompt_tokens, completion_tokens, tokens = read_usage(usage)
     return Answer(
         question=question,
         model=model,
         answer=text,
-        tokens=tokens.total_tokens,
-        prompt_tokens=tokens.prompt_tokens,
-        completion_tokens=tokens.completion_tokens,
-        time=time.perf_counter() - start,
-        attempts=response.retries_taken + 1,
-        cost=cost(model, tokens.prompt_tokens, tokens.completion_tokens),
+        tokens=tokens,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        time=call.seconds,
+        attempts=call.response.retries_taken + 1,
+        cost=cost(model, prompt_tokens, completion_tokens),
     )
-
-
-def _failed(error: Exception, response: Any, start: float) -> CallFailed:
-    failed = explain(error)
-    failed.time = time.perf_counter() - start
-    request = response.http_request if response else getattr(error, "request", None)
-    if request is not None:
-        failed.attempts = int(request.headers.get("x-stainless-retry-count", 0)) + 1
-    return failed
-
-
-def _article(name: str) -> str:
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _shortened(value: object, most: int = 60) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"

@@ -19,10 +19,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from rerun_notebooks import SECONDS, clean_environment
 
-from helpers.practice.clinic import BUGS
-from helpers.practice.manifest import Entry, Manifest, read
-from helpers.practice.showing import VERDICT
-from helpers.practice.tasks import TASKS
+from helpers.checks.clinic import BUGS
+from helpers.checks.tasks import TASKS
+from helpers.course.manifest import Entry, Manifest, read_tasks
+from helpers.course.verdict import VERDICT
 
 ROOT = Path(__file__).resolve().parent.parent
 TOML = "exercises/tasks.toml"
@@ -40,10 +40,10 @@ def in_the_manifest(root: Path, manifest: Manifest) -> Iterator[str]:
         if not (root / "notebooks" / f"{entry.follows}.ipynb").exists():
             yield f"{TOML}: {entry.name} follows {entry.follows!r}, which is no lesson. Name one of notebooks/."
         if entry.name not in TASKS and not entry.bugs:
-            yield f"{TOML}: {entry.name!r} has no check. Add it to TASKS in helpers/practice/tasks.py."
+            yield f"{TOML}: {entry.name!r} has no check. Add it to TASKS in helpers/checks/tasks.py."
         for bug in entry.bugs:
             if bug.name not in BUGS:
-                yield f"{TOML}: the bug {bug.name!r} has no check. Add it to BUGS in helpers/practice/clinic.py."
+                yield f"{TOML}: the bug {bug.name!r} has no check. Add it to BUGS in helpers/checks/clinic.py."
 
 
 def in_words(manifest: Manifest) -> Iterator[str]:
@@ -111,7 +111,7 @@ def outcomes(notebook: nbformat.NotebookNode) -> dict[str, str]:
 
 
 def problems(root: Path) -> Iterator[str]:
-    manifest = read(root / "exercises")
+    manifest = read_tasks(root / "exercises")
     yield from make_exercises.problems(root)
     yield from in_the_manifest(root, manifest)
     yield from in_words(manifest)

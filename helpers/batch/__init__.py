@@ -7,13 +7,13 @@ from typing import Any
 
 from openai import AsyncOpenAI
 
-from ..calls import Answer
+from ..answer import Answer
 from ..catalog import DEFAULT_MODEL
 from ..errors import WorkbookError
 from .estimates import Estimate, estimate
 from .questions import Source
 from .result import Answers, Summary
-from .run import END, Run
+from .run import END, Batch
 from .settings import Settings
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
     "process_questions_batch",
 ]
 
-_last: Run | None = None
+_last: Batch | None = None
 
 
 async def process_questions_batch(
@@ -97,13 +97,27 @@ async def process_questions_batch(
         progress=progress,
     )
     global _last
-    run = _last = Run(questions, settings)
+    run = _last = Batch(questions, settings)
     await run.go()
     return run.result()
 
 
 async def process_questions_as_completed(
-    questions: Source, *, model: str = DEFAULT_MODEL, progress: bool | None = False, **settings: Any
+    questions: Source,
+    *,
+    model: str = DEFAULT_MODEL,
+    instructions: str = "",
+    options: Mapping[str, Any] | None = None,
+    client: AsyncOpenAI | None = None,
+    max_concurrency: int = 10,
+    max_retries: int = 5,
+    timeout: float | None = None,
+    deadline: float | None = None,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    save_to: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[Answer], object] | None = None,
+    progress: bool | None = False,
 ) -> AsyncIterator[Answer]:
     """Like `process_questions_batch`, and with the same settings; but gives each Answer as soon as it is there.
 
@@ -117,7 +131,22 @@ async def process_questions_as_completed(
     2
     """
     global _last
-    run = _last = Run(questions, Settings(model=model, progress=progress, **settings), keep=False)
+    settings = Settings(
+        model=model,
+        instructions=instructions,
+        options=options or {},
+        client=client,
+        max_concurrency=max_concurrency,
+        max_retries=max_retries,
+        timeout=timeout,
+        deadline=deadline,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        save_to=save_to,
+        on_progress=on_progress,
+        progress=progress,
+    )
+    run = _last = Batch(questions, settings, keep=False)
     ready = run.ready = asyncio.Queue()
     working = asyncio.ensure_future(run.go())
     working.add_done_callback(lambda _: ready.put_nowait(END))

@@ -1,17 +1,20 @@
 """What a batch will take, before anything is sent: calls, tokens, money and time."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import fmean
 
-from ..calls import Answer, check_question
+from ..answer import Answer
 from ..catalog import DEFAULT_MODEL, MODELS, cost
 from ..errors import BadInput
-from ..standing import rate_limits
-from ..timeline.record import duration
-from ..totals import CHARACTERS, LIKELY, usd
-from ..words import counted
-from .questions import Source, read
+from ..inputs import check_question
+from ..session.purse import in_proportion, is_limited, rate_limits
+from ..wire.totals import CHARACTERS, LIKELY
+from ..words import counted, duration, usd
+from . import progress
+from .questions import Source, open_questions
+from .settings import Settings
+from .store import Store
 
 FRAME = 7  # tokens around each question: the roles, and where a message begins and ends
 
@@ -62,7 +65,7 @@ def estimate(
     >>> print(estimate(["What is Python?"] * 3 + ["What is Go?"], answer_tokens=100))  # doctest: +ELLIPSIS
     4 questions, 2 calls: about 220 tokens, 0.00010 USD, about ...
     """
-    each, _ = read(questions)
+    each, _ = open_questions(questions)
     if isinstance(each, AsyncIterator):
         raise BadInput("An async iterator cannot be read here.", "Give a list of its questions.")
     rows, texts = 0, set[str]()
@@ -94,6 +97,24 @@ def estimate(
         tokens_per_minute or tokens_told,
     )
     return Estimate(rows, calls, prompt, written, cost(model, prompt, written), seconds, because)
+
+
+def announce(questions: Source, total: int | None, settings: Settings, store: Store | None) -> None:
+    """Where there is a budget: says what a batch will take before anything is sent, without what is saved already."""
+    if not is_limited() or settings.progress is False or total is None:
+        return
+    each = open_questions(questions)[0]
+    assert isinstance(each, Iterator)  # it has a length
+    about = estimate(
+        (value for value in each if store is None or not isinstance(value, str) or not store.saved(value)),
+        model=settings.model,
+        instructions=settings.instructions,
+        max_concurrency=settings.max_concurrency,
+        requests_per_minute=settings.requests_per_minute,
+        tokens_per_minute=settings.tokens_per_minute,
+    )
+    if about.calls:
+        print(f"Estimate: {about}.{in_proportion(about.cost)}", file=progress.place(), flush=True)
 
 
 def tokens_in(text: str) -> float:

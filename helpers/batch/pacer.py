@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..rate_limits import Unit, told
+from ..wire.headers import Unit, read_limit
 
 Origin = Literal["given", "told", "learned"]
 
@@ -202,7 +202,7 @@ class Pacer:
         self._tell("tokens", ticket, now, headers, self._tokens - ticket.tokens_so_far)
 
     def _tell(self, unit: Unit, ticket: Ticket, now: float, headers: Mapping[str, str], taken_since: float) -> None:
-        there = told(headers, unit)
+        there = read_limit(headers, unit)
         if there is None:
             return
         limit, remaining, _ = there

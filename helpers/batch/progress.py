@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..totals import usd
+from ..words import usd
 from .result import Summary
 
 DELAY = 1.0  # seconds; what ends sooner shows no bar

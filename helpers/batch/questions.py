@@ -5,19 +5,19 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from pathlib import Path
 from typing import Any
 
-from ..calls import check_iterable
-from ..csv_file import questions_in
 from ..errors import BadInput
+from ..inputs import check_iterable
+from .csv_file import questions_in
 
 Source = Iterable[Any] | AsyncIterable[Any] | str | os.PathLike[str]
 
 
-def read(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any], int | None]:
+def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any], int | None]:
     """The questions one by one, and how many there are; None where only the end will tell.
 
     Raises BadInput for what holds no questions.
 
-    >>> each, count = read(["What is Python?", "What is Go?"])
+    >>> each, count = open_questions(["What is Python?", "What is Go?"])
     >>> next(each), count
     ('What is Python?', 2)
     """

@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..calls import Answer
-from ..timeline.record import duration
-from ..totals import usd
-from ..words import counted
+from ..answer import Answer
+from ..words import counted, duration, usd
 
 
 @dataclass

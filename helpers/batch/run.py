@@ -4,34 +4,25 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
 import openai
 
-from ..calls import Answer, check_question, failure
+from ..answer import Answer
 from ..catalog import cost
-from ..errors import (
-    BadInput,
-    BudgetReached,
-    WorkbookError,
-    explain,
-    is_final,
-    is_rate_limit,
-    pause_before_retry,
-    told_to_wait,
-)
-from ..session import endpoint, live_now, shared_client
-from ..standing import require_budget
-from ..trace import OneCall
+from ..errors import BadInput, BudgetReached, WorkbookError
+from ..session import endpoint, shared_client
+from ..session.purse import is_limited, require_budget
+from ..wire.failures import explain, is_final, is_rate_limit, pause_before_retry, retry_after
 from . import progress
-from .asking import Asker, Reply
-from .estimates import FRAME, estimate, tokens_in
+from .estimates import FRAME, announce, tokens_in
 from .pacer import LOOK_AGAIN, Pacer, Ticket
-from .questions import Source, read
+from .questions import Source, open_questions
 from .result import Answers, Summary
+from .rows import Question, Rows
+from .sender import Reply, Sender
 from .settings import Settings
 from .store import Store
 
@@ -41,37 +32,18 @@ BREATH = 50  # rows without a call after which others on the loop have their tur
 END: Any = object()
 
 
-@dataclass(slots=True)
-class _Question:
-    """One question on its way to its answer."""
-
-    text: str
-    rows: list[int]
-    since: float  # since when it has been waiting for a slot
-    call: OneCall
-    queued: float = 0.0  # seconds, before now
-    served: float = 0.0  # seconds of all attempts
-    attempts: int = 0
-    failures: int = 0  # of them: those that count as tries
-    refusals: int = 0  # and 429s that do not, since others got through meanwhile
-    in_flight: bool = False
-    last_error: Exception | None = None
-
-
-class Run:
-    """A batch. `answers` grows while it runs, where they are kept; `ready` gives them as they come, where it is set."""
+class Batch:
+    """A batch. Its rows grow while it runs; `ready` gives their answers as they come, where it is set."""
 
     def __init__(self, questions: Source, settings: Settings, *, keep: bool = True) -> None:
         self._settings = settings
         self._questions = questions
-        self._source, total = read(questions)
-        self._keep = keep
+        self._source, total = open_questions(questions)
         self.summary = Summary(settings.max_concurrency, total)
-        self.answers: list[Answer | None] = []
+        self._rows = Rows(settings.model, self.summary, self._give, keep=keep)
         self.ready: asyncio.Queue[Any] | None = None  # for who takes the answers as they come
         self.room = asyncio.Event()  # there is room in `ready`
-        self._known: dict[str, _Question | Answer] = {}
-        self._retries: list[tuple[float, int, _Question]] = []  # when each is due; a heap
+        self._retries: list[tuple[float, int, Question]] = []  # when each is due; a heap
         self._tie = count()
         self._arrivals: asyncio.Queue[Any] | None = None  # of an async iterator, read one ahead
         self._read_to_the_end = False
@@ -86,7 +58,6 @@ class Run:
         self._frame_tokens = FRAME + tokens_in(settings.instructions)
         self._answer_tokens = 0.0  # the mean so far
         self._began = 0.0
-        self._store: Store | None = None
         self._tell = settings.on_progress
         self._failure: BaseException | None = None  # of what the caller gave: the iterator, on_progress
         self._over = False
@@ -99,9 +70,10 @@ class Run:
         with ExitStack() as opened:
             opened.callback(self._end)
             if settings.save_to is not None:
-                self._store = opened.enter_context(Store(settings.save_to, settings.job(endpoint(client))))
-            self._asker = Asker(client, settings.model, settings.instructions, settings.options, settings.timeout)
-            self._estimate()
+                store = Store(settings.save_to, settings.job(endpoint(client)))
+                self._rows.store = opened.enter_context(store)
+            self._sender = Sender(client, settings.model, settings.instructions, settings.options, settings.timeout)
+            announce(self._questions, self.summary.total, settings, self._rows.store)
             opened.enter_context(progress.shown(self._look, settings.progress))
             clock = asyncio.timeout(settings.deadline)
             try:
@@ -118,29 +90,11 @@ class Run:
                     raise
             finally:
                 if self.summary.stopped:
-                    self._fill(self.summary.stopped)
+                    self._rows.end(self.summary.stopped, self._rest())
         if self._failure is not None:
             raise self._failure
         if not self.summary.rows and not self.summary.stopped:
             raise BadInput("There are no questions in `questions`.", "Put at least one into it.")
-
-    def _estimate(self) -> None:
-        """In live mode: says what it will take before anything is sent."""
-        now, settings, store = live_now(), self._settings, self._store
-        if now is None or settings.progress is False or self.summary.total is None:
-            return
-        each = read(self._questions)[0]
-        assert isinstance(each, Iterator)  # it has a length
-        about = estimate(
-            (value for value in each if store is None or not isinstance(value, str) or not store.saved(value)),
-            model=settings.model,
-            instructions=settings.instructions,
-            max_concurrency=settings.max_concurrency,
-            requests_per_minute=settings.requests_per_minute,
-            tokens_per_minute=settings.tokens_per_minute,
-        )
-        if about.calls:
-            print(f"Estimate: {about}.{now.what_is_left(about.cost)}", file=progress.place(), flush=True)
 
     async def _work_all(self) -> None:
         workers = min(self._settings.max_concurrency, self.summary.total or self._settings.max_concurrency)
@@ -164,7 +118,7 @@ class Run:
         while question := await self._next():
             await self._ask(question)
 
-    async def _next(self) -> _Question | None:
+    async def _next(self) -> Question | None:
         """The next question to send: one that is due again, else a new one; None where there will be no more."""
         idle = 0
         while not self._stopped.is_set():
@@ -175,7 +129,7 @@ class Run:
                 await self.room.wait()
             elif not self._read_to_the_end and len(self._retries) < self._outage:
                 value = await self._new_value()
-                if value is not END and (question := self._admitted(value)):
+                if value is not END and (question := self._admit(value)):
                     return question
             elif self._retries:
                 await self._pause(self._retries[0][0] - time.perf_counter())
@@ -186,11 +140,11 @@ class Run:
                 await asyncio.sleep(0)
         return None
 
-    async def _ask(self, question: _Question) -> None:
+    async def _ask(self, question: Question) -> None:
         ticket = await self._permission(question)
         if ticket is None:
             return
-        if live_now() is not None and not await self._within_budget():
+        if is_limited() and not await self._within_budget():
             return
         sent, waited_since = time.perf_counter(), question.since
         question.queued += sent - waited_since
@@ -202,7 +156,7 @@ class Run:
         self._in_flight += 1
         try:
             with question.call:
-                reply = await self._asker(question.text, question.attempts)
+                reply = await self._sender(question.text, question.attempts)
         except Exception as error:
             self._in_flight -= 1
             now = question.since = time.perf_counter()
@@ -213,12 +167,12 @@ class Run:
             self._in_flight -= 1
             now = time.perf_counter()
             question.served += now - sent
-            self._pacer.answered(ticket, now, reply.headers, reply.total_tokens)
+            self._pacer.answered(ticket, now, reply.headers, reply.usage.total_tokens)
             self._got_through = now
             self._failed_in_a_row = 0
             await self._answered(question, reply, now - sent)
 
-    async def _permission(self, question: _Question) -> Ticket | None:
+    async def _permission(self, question: Question) -> Ticket | None:
         """Waits for the pacer; None where the batch was stopped meanwhile."""
         if self._stopped.is_set():
             return None
@@ -245,37 +199,38 @@ class Run:
                 await self._pause(LOOK_AGAIN)
         return False
 
-    async def _answered(self, question: _Question, reply: Reply, seconds: float) -> None:
-        price = cost(self._settings.model, reply.prompt_tokens, reply.completion_tokens)
+    async def _answered(self, question: Question, reply: Reply, seconds: float) -> None:
+        prompt_tokens, completion_tokens, tokens = reply.usage
+        price = cost(self._settings.model, prompt_tokens, completion_tokens)
         answer = Answer(
             question=question.text,
             model=self._settings.model,
             answer=reply.text,
-            tokens=reply.total_tokens,
-            prompt_tokens=reply.prompt_tokens,
-            completion_tokens=reply.completion_tokens,
+            tokens=tokens,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
             time=question.served,
             queued=question.queued,
             attempts=question.attempts,
             cost=price,
         )
         summary = self.summary
-        summary.tokens += reply.total_tokens or 0
+        summary.tokens += tokens or 0
         summary.cost += price or 0.0
         summary.unknown_costs += price is None
         summary.answer_seconds += seconds
         summary.longest = max(summary.longest, seconds)
-        if reply.completion_tokens:
-            self._answer_tokens += (reply.completion_tokens - self._answer_tokens) * 0.1
+        if completion_tokens:
+            self._answer_tokens += (completion_tokens - self._answer_tokens) * 0.1
         try:
-            if self._store is not None:
-                await self._store.save(answer)
+            if self._rows.store is not None:
+                await self._rows.store.save(answer)
         except asyncio.CancelledError:  # it is written all the same
-            self._is_done(question, answer)
+            self._rows.answer(question, answer)
             raise
-        self._is_done(question, answer)
+        self._rows.answer(question, answer)
 
-    def _went_wrong(self, question: _Question, error: Exception, waited_since: float, ticket: Ticket) -> None:
+    def _went_wrong(self, question: Question, error: Exception, waited_since: float, ticket: Ticket) -> None:
         """Tries again later, or makes it a row; what no other question can escape stops the batch."""
         now, most, question.last_error = question.since, self._settings.max_retries, error
         response = getattr(error, "response", None)
@@ -283,7 +238,7 @@ class Run:
             self._pacer.lost(ticket, now)
         elif is_rate_limit(error):
             self.summary.refused += 1
-            self._pacer.refused(ticket, now, response.headers, told_to_wait(response))
+            self._pacer.refused(ticket, now, response.headers, retry_after(response))
         else:
             self._pacer.answered(ticket, now, response.headers, None)
         if is_rate_limit(error) and self._got_through > waited_since and question.refusals < most:
@@ -301,14 +256,7 @@ class Run:
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= self._outage:
                 self._stop(f"{self._failed_in_a_row} questions failed one after the other. The last: {reason}")
-        self._is_done(question, self._failed(question, reason))
-
-    def _failed(self, question: _Question, reason: WorkbookError) -> Answer:
-        answer = failure(question.text, self._settings.model, reason)
-        kind = type(question.last_error).__name__ if question.last_error else answer.error_type
-        return replace(
-            answer, time=question.served, queued=question.queued, attempts=question.attempts, error_type=kind
-        )
+        self._rows.fail(question, reason)
 
     # ---- questions as they come ------------------------------------------------------------------------------
 
@@ -344,57 +292,17 @@ class Run:
                 self._arrivals.put_nowait(END)
         return value
 
-    def _admitted(self, value: Any) -> _Question | None:
-        """A question that has to be sent; None for one that is answered already, is on its way, or cannot be sent."""
-        row = self.summary.rows
-        self.summary.rows += 1
-        if self._keep:
-            self.answers.append(None)
-        try:
-            check_question(value)
-        except BadInput as error:
-            failed = failure(value if isinstance(value, str) else str(value), self._settings.model, error)
-            self._give(row, replace(failed, error_type=BadInput.__name__))
-            return None
-        text = value if type(value) is str else str(value)
-        known = self._known.get(text)
-        if known is None and self._store is not None and (known := self._store.saved(text)):
-            self.summary.saved += 1
-            self._remember(known)
-            self._give(row, known)
-        elif known is None:
-            since = self._began if self.summary.total else time.perf_counter()
-            question = self._known[text] = _Question(text, [row], since, OneCall(since))
-            return question
-        elif isinstance(known, Answer):
-            self.summary.repeated += known.success
-            self._give(row, known)
-        else:
-            known.rows.append(row)
-        return None
+    def _admit(self, value: Any) -> Question | None:
+        return self._rows.admit(value, self._began if self.summary.total else time.perf_counter())
+
+    def _rest(self) -> Iterator[Any]:
+        """What was given and not read yet, where that has an end."""
+        return self._source if self.summary.total is not None and isinstance(self._source, Iterator) else iter(())
 
     # ---- answers as they come --------------------------------------------------------------------------------
 
-    def _is_done(self, question: _Question, answer: Answer) -> None:
-        self._remember(answer)
-        self.summary.repeated += (len(question.rows) - 1) * answer.success
-        for row in question.rows:
-            self._give(row, answer)
-
-    def _remember(self, answer: Answer) -> None:
-        """Keeps an answer for the same question further on, but where the file or nobody knows it anyway."""
-        if self._store is not None and not self._keep and answer.success:
-            self._known.pop(answer.question, None)
-        else:
-            self._known[answer.question] = answer
-
-    def _give(self, row: int, answer: Answer) -> None:
-        if answer.success:
-            self.summary.succeeded += 1
-        else:
-            self.summary.failed[answer.error_type or ""] += 1
-        if self._keep:
-            self.answers[row] = answer
+    def _give(self, answer: Answer) -> None:
+        """To whoever waits for the answers of the rows."""
         if self.ready is not None:
             self.ready.put_nowait(answer)
         if self._tell is not None:
@@ -416,24 +324,6 @@ class Run:
                 with suppress(asyncio.QueueFull):
                     self._arrivals.put_nowait(END)
 
-    def _fill(self, why: str) -> None:
-        """A row for each question that has none yet, where it ended before its end."""
-        for known in list(self._known.values()):
-            if isinstance(known, _Question):
-                self.summary.cut_off += known.in_flight
-                self._is_done(known, self._undone(known, why))
-        if self.summary.total is not None and isinstance(self._source, Iterator):
-            for value in self._source:
-                if question := self._admitted(value):
-                    self._is_done(question, self._undone(question, why))
-
-    def _undone(self, question: _Question, why: str) -> Answer:
-        kind, what = ("CutOff", "Cut off") if question.in_flight else ("NotSent", "Not sent")
-        if question.last_error is not None and not question.in_flight:
-            kind, what = type(question.last_error).__name__, f"{explain(question.last_error)} Not tried again"
-        reason = WorkbookError(f"{what}: {why}", "The same call asks it again.")
-        return replace(self._failed(question, reason), error_type=kind)
-
     def _end(self) -> None:
         self.summary.seconds = time.perf_counter() - self._began
         self.summary.requests_per_minute = self._pacer.requests_per_minute
@@ -450,4 +340,4 @@ class Run:
 
     def result(self) -> Answers:
         """The answers that there are."""
-        return Answers(self.summary, (answer for answer in self.answers if answer is not None))
+        return Answers(self.summary, (answer for answer in self._rows.answers if answer is not None))

@@ -8,8 +8,9 @@ from typing import Any
 
 from openai import AsyncOpenAI
 
-from ..calls import Answer, check_model
+from ..answer import Answer
 from ..errors import BadInput
+from ..inputs import check_model
 from .questions import as_options
 
 

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from ..calls import Answer
+from ..answer import Answer
 from ..errors import BadInput, WorkbookError
 
 APPLICATION_ID = int.from_bytes(b"AMCW", "big")  # in the file's header: whose database it is

@@ -18,7 +18,7 @@ import html
 from collections.abc import Sequence
 
 from .picture import svg
-from .record import Bar, Panel, Row, alt, in_flight, max_in_flight
+from .rows import Bar, Panel, Row, alt, in_flight, max_in_flight
 from .table import text
 
 __all__ = ["Bar", "Panel", "Row", "alt", "in_flight", "max_in_flight", "mimebundle", "svg", "text"]

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .record import (
+from ..words import one_line
+from .rows import (
     KEY,
     MARKS,
     Bar,
@@ -19,7 +20,6 @@ from .record import (
     in_flight,
     last_second,
     max_in_flight,
-    one_line,
     parts,
     summary,
     took_of,

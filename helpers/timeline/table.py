@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from .record import KEY, MARKS, Panel, Row, last_second, one_line, parts, summary, took_of
+from ..words import one_line
+from .rows import KEY, MARKS, Panel, Row, last_second, parts, summary, took_of
 
 
 def _strip(row: Row, end: float, per_second: float) -> str:

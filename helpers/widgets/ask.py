@@ -7,16 +7,15 @@ from collections.abc import Iterable
 
 import ipywidgets
 
-from ..calls import Answer, check_list, check_question, failure, stream_model
+from ..answer import Answer, failure
+from ..calls import stream_model
 from ..catalog import COMPARE_MODELS
 from ..errors import BadInput, WorkbookError
-from ..session import shared_client
-from ..standing import offered, spending
+from ..inputs import check_list, check_question
+from ..session import offered, shared_client, spending
 from ..timeline import svg
-from ..timeline.record import duration, one_line
-from ..totals import usd
-from ..trace import Trace
-from ..words import counted
+from ..wire.trace import Trace
+from ..words import counted, duration, one_line, usd
 from .base import FRAME, Box, Line, button, row, working_for
 from .front import TextField
 

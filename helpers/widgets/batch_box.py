@@ -9,18 +9,16 @@ from typing import Any
 
 import ipywidgets
 
-from .. import csv_file
-from ..batch import estimate, process_questions_batch
-from ..calls import Answer, check_model, check_question, check_questions
-from ..csv_file import CsvFile
+from ..answer import Answer
+from ..batch import csv_file, estimate, process_questions_batch
+from ..batch.csv_file import CsvFile
 from ..errors import BadInput, WorkbookError
-from ..session import live_now, shared_client
-from ..standing import offered, require_budget, spending
+from ..inputs import check_model, check_question, check_questions
+from ..session import live_now, offered, shared_client, spending
+from ..session.purse import require_budget
 from ..timeline import svg
-from ..timeline.record import duration, one_line
-from ..totals import usd
-from ..trace import Trace
-from ..words import counted
+from ..wire.trace import Trace
+from ..words import counted, duration, one_line, usd
 from .base import FRAME, Box, Line, button, row, working_for
 from .front import Column, Table, TextField
 
@@ -46,7 +44,7 @@ class BatchBox(Box):
     def __init__(self, questions: Iterable[str], model: str, max_concurrency: int) -> None:
         super().__init__()
         self._file: CsvFile | None = None
-        self._run: _Run | None = None
+        self._run: _Job | None = None
         self._field = TextField(
             self.on_loop(self._start),
             label="Questions, one a line (Ctrl+Enter runs)",
@@ -111,7 +109,7 @@ class BatchBox(Box):
         return [answer for _, answer in sorted(self._run.answers.items())] if self._run else []
 
     def _table_file(self) -> bytes:
-        return csv_file.write(self.answers)
+        return csv_file.write_table(self.answers)
 
     # ---- the questions -------------------------------------------------------------------------------------------
 
@@ -120,7 +118,7 @@ class BatchBox(Box):
             return
         chosen = self._upload.value[0]
         try:
-            file = csv_file.read(chosen["name"], bytes(chosen["content"]))
+            file = csv_file.read_table(chosen["name"], bytes(chosen["content"]))
         except BadInput as error:
             kept = f" Until then {self._file.name} stays in use." if self._file else ""
             self._source.say(f"{error}{kept}")
@@ -188,7 +186,7 @@ class BatchBox(Box):
         except WorkbookError as error:
             self.status.say(str(error))
             return
-        run = _Run(questions, self._model.value)
+        run = _Job(questions, self._model.value)
         self._go.disabled, self._stop.disabled = True, False
         self.status.say(f"Asking {counted(len(questions), 'question')} …{_estimated(run, limit)}")
         self.begin(lambda: self._ask_all(run, limit))
@@ -199,12 +197,12 @@ class BatchBox(Box):
         self._stop.disabled = True
         self.stop()
 
-    def _ended(self, run: "_Run") -> None:
+    def _ended(self, run: "_Job") -> None:
         self._go.disabled, self._stop.disabled = False, True
         if self._work is not None and self._work.cancelled() and run is not self._run:
             self.status.say("Stopped before anything was sent.")
 
-    async def _ask_all(self, run: "_Run", limit: int) -> None:
+    async def _ask_all(self, run: "_Job", limit: int) -> None:
         client = await shared_client()
         self._run = run  # only now: who is not connected yet keeps what is shown
         self._table.clear()
@@ -235,7 +233,7 @@ class BatchBox(Box):
             self._draw_picture(run)
             self.status.say(run.outcome())
 
-    async def _draw(self, run: "_Run") -> None:
+    async def _draw(self, run: "_Job") -> None:
         next_picture = 0.0
         while True:
             self._draw_progress(run)
@@ -244,19 +242,19 @@ class BatchBox(Box):
                 next_picture = time.perf_counter() + SHARE * self._draw_picture(run)
             await asyncio.sleep(FRAME)
 
-    def _draw_progress(self, run: "_Run") -> None:
+    def _draw_progress(self, run: "_Job") -> None:
         self._bar.value = len(run.answers)
         self._progress.say(run.progress())
         self._totals.say(spending())
 
-    def _draw_picture(self, run: "_Run") -> float:
+    def _draw_picture(self, run: "_Job") -> float:
         """Returns how long that took."""
         began = time.perf_counter()
         self._picture.value = svg([run.trace.panel()]) if run.trace.calls else ""
         return time.perf_counter() - began
 
 
-class _Run:
+class _Job:
     """What is asked, and what has come of it."""
 
     def __init__(self, questions: list[str], model: str) -> None:
@@ -358,7 +356,7 @@ def _hide(*widgets: ipywidgets.Widget, on: bool = True) -> None:
         widget.layout.display = "none" if on else None
 
 
-def _estimated(run: _Run, limit: int) -> str:
+def _estimated(run: _Job, limit: int) -> str:
     """In live mode: what it will take."""
     now = live_now()
     if now is None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import anywidget
 import traitlets
 
-from ..environment import Secret
+from ..session.environment import Secret
 
 
 def _javascript(name: str) -> str:

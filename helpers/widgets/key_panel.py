@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from .. import session, standing
-from ..environment import Secret
+from .. import session
 from ..errors import BadInput, WorkbookError
-from ..live import BUDGET, checked_budget, is_forbidden
-from ..live.access import NO_KEY, NoKey, checked_address
+from ..session.environment import Secret
+from ..session.live import BUDGET, checked_budget, is_forbidden
+from ..session.live.access import NO_KEY, NoKey, checked_address
 from .base import Box, Line, button, row
 from .front import Beside, PasswordField
 
@@ -83,14 +83,14 @@ class KeyPanel(Box):
 
     def _bring_up_to_date(self) -> None:
         """What has not changed does not travel."""
-        mode, live = standing.in_words(), session.mode() == "live"
+        mode, live = session.in_words(), session.mode() == "live"
         if mode != self._mode.text:
             if self._mode.text and not self.busy:  # a cell did that
                 self.status.say("")
                 self._look_for_a_key()
             self._mode.say(mode)
             (self._mode.add_class if live else self._mode.remove_class)("workbook-live")
-        _say(self._account, standing.account().removeprefix(mode).strip())
+        _say(self._account, session.account().removeprefix(mode).strip())
         self._form.put(AMOUNT, f"{session.budget():g}")
         self._form.disabled = is_forbidden()
         self._back.disabled = session.mode() == "practice" or (is_forbidden() and not live)

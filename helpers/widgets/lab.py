@@ -14,11 +14,12 @@ import ipywidgets
 import openai
 from openai import AsyncOpenAI
 
-from .. import wire
 from ..catalog import DEFAULT_MODEL, Model
-from ..errors import BadInput, WorkbookError, pause_before_retry
+from ..errors import BadInput, WorkbookError
 from ..mock_api import Faults, MockAPI, MockTransport
 from ..mock_api.limits import Bucket
+from ..wire import send
+from ..wire.failures import pause_before_retry
 from ..words import counted
 from . import lab_picture
 from .base import FRAME, Box, Line, button, row
@@ -191,7 +192,7 @@ class ConcurrencyLab(Box):
         setting = self.setting
         said = "Stopped: nothing is kept of this measurement."
         self.api = _LabAPI(setting)
-        run = _Run(self.api, setting, limit, seconds)
+        run = _Measurement(self.api, setting, limit, seconds)
         drawing = asyncio.ensure_future(self._draw_all_the_time(run))
         try:
             await run.measure()
@@ -206,7 +207,7 @@ class ConcurrencyLab(Box):
             self._draw()
             self.status.say(said)
 
-    async def _draw_all_the_time(self, run: "_Run") -> None:
+    async def _draw_all_the_time(self, run: "_Measurement") -> None:
         while True:
             self._progress.say(run.progress())
             self._draw(run)
@@ -235,7 +236,7 @@ class ConcurrencyLab(Box):
         self._draw()
         self.status.say("Cleared.")
 
-    def _draw(self, run: "_Run | None" = None) -> None:
+    def _draw(self, run: "_Measurement | None" = None) -> None:
         setting = self.setting
         points = dict(self.points.get(setting, {}))
         running = run.so_far() if run else None
@@ -316,15 +317,15 @@ class _LabAPI(MockAPI):
 
 
 class _Unseen(httpx2.AsyncClient):
-    """What it sends never leaves this process and is no call of the learner's: no observer of `wire` is told of it.
+    """What it sends never leaves this process and is no call of the learner's: no observer of `send` is told of it.
 
     So it is in no `watch()`, and not in the totals of the notebook.
     """
 
-    send = wire._original_asend
+    send = send.untouched_asend
 
 
-class _Run:
+class _Measurement:
     """`limit` workers, each of which asks, waits for its answer, and asks again."""
 
     def __init__(self, api: _LabAPI, setting: Setting, limit: int, seconds: float) -> None:

@@ -7,11 +7,10 @@ from typing import Any, Literal, get_args
 
 import ipywidgets
 
-from ..calls import check_list
 from ..errors import BadInput
-from ..timeline.record import duration
-from ..trace import Trace
-from ..words import counted, marked
+from ..inputs import check_list
+from ..wire.trace import Trace
+from ..words import counted, duration, marked
 from .base import Box, button, row
 
 About = Literal["seconds", "times", "requests", "answers", "order", "choice"]

@@ -10,7 +10,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from helpers import errors
+from helpers.wire import failures
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +22,8 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a question is asked again."""
-    monkeypatch.setattr(errors, "FIRST_PAUSE", 0.002)
-    monkeypatch.setattr(errors, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(failures, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(failures, "LONGEST_PAUSE", 0.01)
 
 
 class FaultServer:

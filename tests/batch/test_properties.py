@@ -15,8 +15,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import Answer, errors, process_questions_as_completed, process_questions_batch
+from helpers import Answer, process_questions_as_completed, process_questions_batch
 from helpers.batch import Summary, last_batch
+from helpers.wire import failures
 
 from .service import ANSWERED, PATIENCE, Service, answer_to, cost_of, tokens_of
 
@@ -114,7 +115,7 @@ async def broken_off(case: Case, service: Service, file: Path | None) -> list[An
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 def test_what_holds_for_every_batch(case: Case) -> None:
     with (
-        patch.multiple(errors, FIRST_PAUSE=0.001, LONGEST_PAUSE=0.004),
+        patch.multiple(failures, FIRST_PAUSE=0.001, LONGEST_PAUSE=0.004),
         tempfile.TemporaryDirectory() as folder,
     ):
         file = Path(folder) / "answers.db" if case.saved else None

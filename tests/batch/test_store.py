@@ -581,7 +581,8 @@ def test_a_full_database_says_so_and_keeps_what_it_has(path: Path) -> None:
 
 FILL_THE_DISK = """
 import asyncio, resource, sys
-from helpers.batch.store import Answer, Store
+from helpers.answer import Answer
+from helpers.batch.store import Store
 
 async def main():
     with Store(sys.argv[1], {}) as store:
@@ -622,7 +623,8 @@ def test_a_disk_that_takes_no_more_says_so_and_keeps_what_it_has(path: Path) -> 
 TOTAL = 3000
 BATCHES = f"""
 import asyncio, os, sys
-from helpers.batch.store import Answer, Store
+from helpers.answer import Answer
+from helpers.batch.store import Store
 
 def tell(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())

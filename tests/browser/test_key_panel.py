@@ -21,7 +21,7 @@ ALLOWED = """import os
 del os.environ['WORKBOOK_MODE'], os.environ['OPENAI_API_KEY']
 os.environ['NO_PROXY'] = os.environ['no_proxy'] = '127.0.0.1'
 os.environ['OPENAI_BASE_URL'] = {url!r}
-from helpers.live import access; access.is_here = lambda url: False; access._is_near = lambda url: True
+from helpers.session.live import access; access.is_here = lambda url: False; access._is_near = lambda url: True
 """
 CONNECT = """from helpers import connect, question_box
 from helpers.widgets.key_panel import key_panel

@@ -30,7 +30,8 @@ def test_a_key_that_is_typed_there_is_nowhere_else(lab: Lab, service: Server) ->
     notebook = lab.cells(
         f"{ALLOWED}os.environ['OPENAI_BASE_URL'] = {service.url!r}\nfrom helpers import *",
         # a service on this computer is not asked for a key, so it has to look as if it were elsewhere
-        "from helpers.live import access; access.is_here = lambda url: False; access._is_near = lambda url: True\n"
+        "from helpers.session.live import access\n"
+        "access.is_here = lambda url: False; access._is_near = lambda url: True\n"
         "connect(live=True)",
         "print(await ask_ai('What is Go?')); print(os.environ['OPENAI_API_KEY']); os.environ",
         "%xmode Verbose\nmine = os.environ['OPENAI_API_KEY']\nraise ValueError(mine)",

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers import clients, connect, session, wire
-from helpers.live import secrecy
+from helpers import connect
+from helpers.session.live import secrecy
+from helpers.session.state import State, state
+from helpers.wire import clients, send
 from live.service import Service, running
 
 KEY = "canary-key-of-a-learner"
@@ -21,20 +23,20 @@ quick_context = functools.cache(ssl.create_default_context)
 
 
 @pytest.fixture
-def learner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[session._Session]:
+def learner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[State]:
     """A process in which live mode is allowed, and no key is known; it works in `tmp_path`."""
     before = dict(os.environ)
-    monkeypatch.setattr(session, "_session", session._Session())
+    monkeypatch.setattr(state, "__dict__", vars(State()))
     for name in ("routes", "observers", "guards"):
-        monkeypatch.setattr(wire, name, type(getattr(wire, name))())
-    monkeypatch.setattr(wire, "mender", None)
+        monkeypatch.setattr(send, name, type(getattr(send, name))())
+    monkeypatch.setattr(send, "mender", None)
     monkeypatch.setattr(secrecy, "_secrets", {})
     monkeypatch.setattr(ssl, "create_default_context", quick_context)
     monkeypatch.chdir(tmp_path)
     for name in ("WORKBOOK_MODE", "HTTP_PROXY", "HTTPS_PROXY", "OPENAI_API_KEY"):
         del os.environ[name]
     records = logging.getLogRecordFactory()
-    yield session._session
+    yield state
     logging.setLogRecordFactory(records)
     clients.forget()
     os.environ.clear()
@@ -42,7 +44,7 @@ def learner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[session
 
 
 @pytest.fixture
-def start(learner: session._Session) -> Iterator[Callable[..., Service]]:
+def start(learner: State) -> Iterator[Callable[..., Service]]:
     """Starts a service that gives these odd answers."""
     with ExitStack() as stack:
         yield lambda odd={}: stack.enter_context(running(odd))

@@ -11,7 +11,7 @@ from typing import Any
 from helpers.mock_api import MockAPI
 from helpers.mock_api.api import Piece, Reply
 from helpers.mock_api.server import Server
-from helpers.reading import asked
+from helpers.wire.bodies import read_request
 
 Headers = Mapping[str, str]
 Odd = Callable[[str], Reply]  # what is said to somebody who comes with this key
@@ -55,7 +55,7 @@ class _API(MockAPI):
         self._counting = threading.Lock()
 
     def handle(self, method: str, path: str, headers: Headers, body: bytes) -> Reply:
-        came = Came(method, path, headers, asked(body).question)
+        came = Came(method, path, headers, read_request(body).question)
         with self._counting:
             self._service.came.append(came)
         odd = self._service.odd.get(came.question) or self._service.odd.get(path)

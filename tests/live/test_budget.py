@@ -14,12 +14,13 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 import helpers
-from helpers import WorkbookError, account, ask_ai, compare_models, connect, session, stream_model
+from helpers import WorkbookError, account, ask_ai, compare_models, connect, stream_model
 from helpers.batch import last_batch, process_questions_as_completed, process_questions_batch
 from helpers.catalog import cost
 from helpers.errors import BudgetReached
 from helpers.mock_api.api import Piece, Reply
-from helpers.totals import LIKELY
+from helpers.session.state import state
+from helpers.wire.totals import LIKELY
 from live.conftest import KEY
 from live.service import Odd, Service, broken_off, chunk, completion, cut, refuses, says, streams
 
@@ -63,7 +64,7 @@ def begin(start: Start, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ser
 
 
 def used() -> float:
-    return session._session.bills["live"].spent.cost
+    return state.bills["live"].spent.cost
 
 
 def until_it_is_used_up(call: Callable[[], object], most: int = 300) -> int:
@@ -480,7 +481,7 @@ def test_a_price_that_is_not_known_is_said_once(
     begin: Callable[..., Service], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = begin(answered(), 0.0001)
-    monkeypatch.setattr("helpers.live.access.is_here", lambda url: False)  # as it is with a service elsewhere
+    monkeypatch.setattr("helpers.session.live.access.is_here", lambda url: False)  # as it is with a service elsewhere
     for _ in range(5):
         for model in ("llama-of-somebody", "another"):
             asyncio.run(ask_ai("Q", model=model))

@@ -246,7 +246,7 @@ def test_an_answer_that_breaks_off(start: Start) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.live.check.SECONDS", 0.3)
+    monkeypatch.setattr("helpers.session.live.check.SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -8,8 +8,9 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from helpers import account, ask_ai, connect, faults, process_questions_batch, session, watch
+from helpers import account, ask_ai, connect, faults, process_questions_batch, watch
 from helpers.errors import CallFailed
+from helpers.session.state import state
 from live.service import Service
 
 ASK: Any = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is Go?"}]}
@@ -38,7 +39,7 @@ def test_it_is_not_on_the_bill(live: Service) -> None:
     with faults(rate_limited=0.0), OpenAI() as client:
         for _ in range(5):
             client.chat.completions.create(**ASK)
-    assert session._session.bills["live"].spent.answers == 0
+    assert state.bills["live"].spent.answers == 0
     assert "Limits of" not in str(account()), "they are the mock API's"
 
 

@@ -13,8 +13,9 @@ import openai
 import pytest
 from openai import OpenAI
 
-from helpers import BadInput, WorkbookError, account, ask_ai, connect, session
-from helpers.live.access import NO_KEY, NoKey, checked_key, find, origin_of
+from helpers import BadInput, WorkbookError, account, ask_ai, connect
+from helpers.session.live.access import NO_KEY, NoKey, checked_key, find, origin_of
+from helpers.session.state import state
 from live.conftest import KEY
 from live.service import Service, says
 
@@ -29,11 +30,11 @@ def write_env(**values: str) -> None:
 
 def refused(expected: str = "", kind: type[WorkbookError] = WorkbookError, **how: Any) -> str:
     """What connect() says where it does not work; the mode is what it was, and no key is repeated."""
-    before, mode = dict(os.environ), (session._session.mode, session._session.url, session._session.live)
+    before, mode = dict(os.environ), (state.mode, state.url, state.live)
     with pytest.raises(kind) as raised:
         connect(live=True, **how)
     assert dict(os.environ) == before
-    assert (session._session.mode, session._session.url, session._session.live) == mode
+    assert (state.mode, state.url, state.live) == mode
     said = str(raised.value)
     assert "canary" not in said and raised.value.happened and raised.value.what_to_do
     assert expected in said
@@ -404,9 +405,9 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return f" {KEY}\n"
 
     monkeypatch.setattr(getpass, "getpass", box)
-    monkeypatch.setattr("helpers.live.access.running_kernel", lambda: object())
+    monkeypatch.setattr("helpers.session.live.access.running_kernel", lambda: object())
     # no address of a test is one that wants a key
-    monkeypatch.setattr("helpers.live.access.is_here", lambda url: False)
+    monkeypatch.setattr("helpers.session.live.access.is_here", lambda url: False)
     return asked
 
 
@@ -425,9 +426,7 @@ def test_a_typed_key_is_kept_in_memory_only(
     assert len(typed) == 2, "it was for the other one"
     assert {came.key for came in service.came + another.came} == {KEY}
     assert not list(tmp_path.iterdir())
-    assert KEY not in capsys.readouterr().out and KEY not in repr(
-        session._session.live.access if session._session.live else 0
-    )
+    assert KEY not in capsys.readouterr().out and KEY not in repr(state.live.access if state.live else 0)
 
 
 def test_a_typed_key_that_is_wrong_is_asked_for_again(start: Start, typed: list[str]) -> None:
@@ -453,7 +452,7 @@ def test_nobody_types(monkeypatch: pytest.MonkeyPatch, typed: list[str]) -> None
 
 
 def test_a_script_does_not_wait_for_somebody_to_type(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.live.access.running_kernel", lambda: None)
+    monkeypatch.setattr("helpers.session.live.access.running_kernel", lambda: None)
     refused("OPENAI_API_KEY is not set", NoKey)
     assert not typed
 

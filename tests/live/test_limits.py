@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from helpers import WorkbookError, account, ask_ai, connect, estimate, process_questions_batch, stream_model
-from helpers.live.limits import Limits, LimitsSeen, Rate
+from helpers.session.live.limits import Limits, LimitsSeen, Rate
 from live.conftest import KEY
 from live.service import Odd, Service, chunk, completion, refuses, says
 
@@ -24,7 +24,7 @@ def limits(unit: str, limit: object, left: object, reset: str | None) -> dict[st
 def in_words(headers: Mapping[str, str]) -> str:
     """What is said of them; "" for nothing."""
     news: list[str] = []
-    LimitsSeen(news.append).told("gpt-6-luna", headers)
+    LimitsSeen(news.append).tell("gpt-6-luna", headers)
     return "".join(news).removeprefix("Your limits for gpt-6-luna: ")
 
 
@@ -271,7 +271,7 @@ def test_what_a_limit_says_about_a_minute() -> None:
 
 
 def test_a_limit_of_a_day_holds_nothing_back_while_it_is_not_used_up(begin: Begin) -> None:
-    from helpers.standing import rate_limits
+    from helpers.session.purse import rate_limits
 
     begin({"Q": says(200, completion("A", USED), **limits("requests", 200, 199, "7m12s"))})
     ask()

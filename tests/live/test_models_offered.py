@@ -10,7 +10,7 @@ import pytest
 
 from helpers import COMPARE_MODELS, DEFAULT_MODEL, WorkbookError, ask_ai, connect
 from helpers.catalog import MODELS, PRICES_READ
-from helpers.live.offer import NEAR, Offer, age_of_prices
+from helpers.session.live.offer import NEAR, Offer, age_of_prices
 from live.conftest import KEY
 from live.service import Service, completion, refuses, says
 
@@ -32,7 +32,7 @@ def begin(start: Callable[..., Service], monkeypatch: pytest.MonkeyPatch, capsys
     """Goes live on a day, at a service with this list; gives it, and what was said before is forgotten."""
 
     def begin(content: object, today: date = TODAY) -> Service:
-        monkeypatch.setattr("helpers.live.today", lambda: today)
+        monkeypatch.setattr("helpers.session.live.service.today", lambda: today)
         service = start(
             {
                 "/v1/models": says(200, content),
@@ -179,7 +179,7 @@ def test_a_foreign_list(begin: Begin, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def _choices() -> str:
-    from helpers.standing import offered
+    from helpers.session import offered
 
     return str(offered())
 

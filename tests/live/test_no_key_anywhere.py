@@ -121,7 +121,7 @@ import base64; print(base64.b64encode(key.encode()).decode(), base64.b64encode(f
 import reprlib; print(reprlib.repr(key), reprlib.repr(settings), key[:30], "\\n".join([key[:60], key[60:]]))
 get_ipython().set_next_input(key)
 answer = input(f"Is it {key}? ")
-from helpers import session; vars(session._session), vars(session._session.live), session._session.live.access
+from helpers import session; vars(session.state.state), vars(session.state.state.live), session.state.state.live.access
 """
 
 CALLS = """
@@ -206,7 +206,7 @@ print([dict(response.headers) for response in answered], [response.text for resp
 for error in each[::4]: traceback.print_exception(error)
 print(*("".join(traceback.TracebackException.from_exception(e, capture_locals=True).format()) for e in each[::9]))
 for error in each: logging.error("it failed: %s", error, exc_info=error)
-from helpers.errors import explain; explained = [explain(error) for error in each]; print(explained)
+from helpers.wire.failures import explain; explained = [explain(error) for error in each]; print(explained)
 dict(list(errors.items())[:3])
 """
 
@@ -476,7 +476,7 @@ def bring_it_by_name(lab: Lab) -> None:
     lab.works("del os.environ['OPENAI_API_KEY']")
     assert "MY_SERVICE_KEY in .env" in lab.works("connect(live=True, key_from='MY_SERVICE_KEY')")
     use_it(lab, key)
-    lab.each("%xmode Verbose\nvars(session._session), vars(session._session.lent)")
+    lab.each("%xmode Verbose\nvars(session.state.state), vars(session.state.state.lent)")
     lab.hangs("connect(live=True, base_url=os.environ['OPENAI_BASE_URL'].replace('/v1', '/hanging'))")
 
 
@@ -522,7 +522,7 @@ def bring_it_in_the_panel(lab: Lab) -> None:
     for content in wrong:
         lab.listener.send(field, content)
         lab.each(f"await asyncio.sleep(0.02)\n{WAIT}\nprint(panel.status.text)\npanel")
-        assert "'practice'" in lab.works("session._session.mode")
+        assert "'practice'" in lab.works("session.state.state.mode")
     key = lab.new_key()
     lab.listener.send(field, {"sent": key, "beside": {"address": url, "budget": "0.25"}})
     lab.each(f"await asyncio.sleep(0.02)\n{WAIT}\nprint(panel, vars(panel), vars(panel._form))")
@@ -540,7 +540,9 @@ def write_it_into_cells(lab: Lab) -> None:
 
 def leave_live_mode(lab: Lab) -> None:
     lab.works("connect()")
-    lab.each("print(key)\nvars(session._session), vars(session._session.lent)\nawait ask_ai('What is Go?')\n%whos")
+    lab.each(
+        "print(key)\nvars(session.state.state), vars(session.state.state.lent)\nawait ask_ai('What is Go?')\n%whos"
+    )
 
 
 def nowhere(lab: Lab, places: Iterable[tuple[str, bytes]]) -> None:

@@ -26,6 +26,7 @@ def test_a_cell_that_fails_is_noticed(tmp_path: Path) -> None:
 
 
 SETUP = """
+from helpers.session.state import state
 from helpers import connect
 connect()
 import nest_asyncio2 as nest_asyncio
@@ -157,7 +158,7 @@ STUCK = """
 import threading
 import time
 from helpers import faults
-from helpers.session import _session
+from helpers.session.state import state as _session
 
 def tell():
     while not _session.api.served:
@@ -208,7 +209,7 @@ def test_leaving_the_kernel_leaves_nothing_behind(tmp_path: Path) -> None:
         "pulse.start(); box._ask.click(); batch._go.click(); lab._start.click(); await asyncio.sleep(0.3)\n"
         "print(box.busy, batch.busy, lab.busy, pulse.beating)"
     )
-    address = Cell("import os; print(os.getpid(), session._session.url)")
+    address = Cell("import os; print(os.getpid(), state.url)")
     with (tmp_path / "stderr").open("w+") as stderr:
         with kernel(tmp_path, stderr=stderr, ends_itself=True) as client:
             run_all(client, [ask, boxes, address])

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from practice.expect import Expected
 
-from helpers.practice import logbook
-from helpers.practice.exercise import Exercise
-from helpers.practice.manifest import Entry
-from helpers.practice.showing import Verdict
-from helpers.practice.tasks import TASKS
+from helpers.checks.tasks import TASKS
+from helpers.course import logbook
+from helpers.course.exercise import Exercise
+from helpers.course.manifest import Entry
+from helpers.course.verdict import Verdict
 
 # leaving a client open is what some attempts do wrong
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")

@@ -10,11 +10,11 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from practice.expect import Expected, expect
 
-from helpers.practice import logbook
-from helpers.practice.clinic import BUGS
-from helpers.practice.exercise import Patient
-from helpers.practice.manifest import Bug, Choice, Entry
-from helpers.practice.showing import Verdict
+from helpers.checks.clinic import BUGS
+from helpers.course import logbook
+from helpers.course.exercise import Patient
+from helpers.course.manifest import Bug, Choice, Entry
+from helpers.course.verdict import Verdict
 
 MODEL = "gpt-6-luna"
 

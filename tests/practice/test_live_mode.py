@@ -15,11 +15,13 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 from openai import AsyncOpenAI, OpenAI
 
-from helpers import ask_ai, clients, connect, open_exercise, session, shared_client
+from helpers import ask_ai, connect, open_exercise, shared_client
+from helpers.checks import running
+from helpers.course.verdict import VERDICT, Verdict
 from helpers.mock_api import MockAPI
 from helpers.mock_api.server import Server
-from helpers.practice import running
-from helpers.practice.showing import VERDICT, Verdict
+from helpers.session.state import State, state
+from helpers.wire import clients, send
 
 CANARY = "canary-key-of-the-tests"
 ELSEWHERE = "192.0.2.7"  # an address that is nobody's
@@ -38,8 +40,8 @@ def service() -> Iterator[Server]:
 def live(service: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MockAPI]:
     """A notebook in live mode; gives what is asked of the service."""
     before = dict(os.environ)
-    monkeypatch.setattr(session, "_session", session._Session())
-    monkeypatch.setattr(session.wire, "routes", {})
+    monkeypatch.setattr(state, "__dict__", vars(State()))
+    monkeypatch.setattr(send, "routes", {})
     monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setattr(running.ExamAPI, "latency", lambda *_: (0.2, 0.0))
     for name in ("WORKBOOK_MODE", "HTTP_PROXY", "HTTPS_PROXY"):
@@ -322,7 +324,7 @@ def test_afterwards_live_mode_is_what_it_was(live: MockAPI, service: Server, fun
     async def main() -> None:
         before, client = dict(os.environ), await shared_client()
         await open_exercise("answer_a_list").check(function)
-        assert session._session.mode == "live" and session._session.url == service.url
+        assert state.mode == "live" and state.url == service.url
         assert dict(os.environ) == before
         assert os.environ["OPENAI_API_KEY"] == CANARY
         assert await shared_client() is client

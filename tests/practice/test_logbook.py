@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from helpers import WorkbookError, progress
-from helpers.practice import logbook
-from helpers.practice.manifest import ROOT, manifest
+from helpers.course import logbook
+from helpers.course.manifest import ROOT, manifest
 
 TASK, OTHER = "answer_a_list", "compare_models"
 HOSTILE = "<script>alert(1)</script>|`x`\n# \x1b[31mred\x1b[0m [a](javascript:b) ='=cmd()"
@@ -330,7 +330,7 @@ def test_when_it_is_stopped_while_it_writes_the_old_file_is_whole(file: Path, mo
 
 KERNEL = """
 import sys
-from helpers.practice import logbook
+from helpers.course import logbook
 for _ in sys.stdin:
     logbook.note(sys.argv[1], outcome="failed", hints=2)
     print("noted", flush=True)

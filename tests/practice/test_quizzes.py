@@ -10,11 +10,11 @@ import ipywidgets
 import pytest
 
 from helpers import open_bug, quiz, welcome
+from helpers.course import logbook
+from helpers.course.lessons import Lesson, lessons, read_lessons
+from helpers.course.manifest import ROOT, manifest
+from helpers.course.quizzes import Quiz
 from helpers.errors import BadInput, WorkbookError
-from helpers.practice import logbook
-from helpers.practice.lessons import Lesson, lessons, read
-from helpers.practice.manifest import ROOT, manifest
-from helpers.practice.quizzes import Quiz
 from helpers.widgets.choices import LETTERS
 
 LESSONS = list(lessons().values())
@@ -79,7 +79,7 @@ def test_the_lesson_has_its_quiz(lesson: Lesson) -> None:
 
 def test_a_folder_without_the_list_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(WorkbookError, match="workbook's own folder"):
-        read(tmp_path)
+        read_lessons(tmp_path)
 
 
 # ---- answering ---------------------------------------------------------------------------------------------------
@@ -109,9 +109,9 @@ def test_a_lesson_is_done_when_all_its_questions_are() -> None:
     wrong = next(letter for letter in "abc" if letter != lesson.quiz[0].right)
     buttons[LETTERS.index(wrong)].click()
     assert box.status.text == f"0 of {len(lesson.quiz)} questions answered right."
-    assert logbook.read()[lesson.name].outcome == "failed"
+    assert logbook.read_progress()[lesson.name].outcome == "failed"
     answer_all(lesson)
-    assert logbook.read()[lesson.name].outcome == "passed"
+    assert logbook.read_progress()[lesson.name].outcome == "passed"
 
 
 def test_no_such_lesson() -> None:
@@ -162,7 +162,7 @@ def test_a_patient_is_diagnosed_by_a_press() -> None:
 
 
 def test_the_map_shows_each_lesson_and_task_with_its_minutes_and_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.session._session.mode", "practice")
+    monkeypatch.setattr("helpers.session.state.state.mode", "practice")
     panel = welcome()
     page = panel._repr_html_()
     for lesson in LESSONS:
@@ -198,5 +198,5 @@ def test_when_all_is_done() -> None:
 
 
 def test_before_connect_the_panel_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.session._session.mode", None)
+    monkeypatch.setattr("helpers.session.state.state.mode", None)
     assert repr(welcome()).startswith("Not connected yet: run the cell with connect().")

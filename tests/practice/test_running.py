@@ -22,11 +22,14 @@ import openai._base_client
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from helpers import WorkbookError, ask_ai, clients, connect, faults, open_exercise, session, shared_client, wire
+from helpers import WorkbookError, ask_ai, connect, faults, open_exercise, shared_client
+from helpers.checks import judging, running
+from helpers.checks.running import Run, Scenario, run
+from helpers.course.verdict import Verdict
 from helpers.mock_api import Faults, MockAPI
-from helpers.practice import judging, running
-from helpers.practice.running import Run, Scenario, run
-from helpers.practice.showing import Verdict
+from helpers.session.environment import IN_PROCESS
+from helpers.session.state import State, state
+from helpers.wire import clients, send
 
 QUESTIONS = ("What is a heap?", "What is a stack?")
 Function = Callable[..., Awaitable[Any]]
@@ -36,14 +39,14 @@ Function = Callable[..., Awaitable[Any]]
 def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[MockAPI]:
     """A notebook that has just connected; gives its own mock API."""
     before = dict(os.environ)
-    monkeypatch.setattr(session, "_session", session._Session())
-    monkeypatch.setattr(session.wire, "routes", {})
+    monkeypatch.setattr(state, "__dict__", vars(State()))
+    monkeypatch.setattr(send, "routes", {})
     monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
     os.environ.update(WORKBOOK_PROGRESS=str(tmp_path / "progress.json"), WORKBOOK_PACE="0.001")
     connect()
     capsys.readouterr()
-    assert session._session.api is not None
-    yield session._session.api
+    assert state.api is not None
+    yield state.api
     clients.forget()
     os.environ.clear()
     os.environ.update(before)
@@ -269,7 +272,7 @@ def test_a_check_that_is_interrupted_leaves_nothing_either(presses: int) -> None
             begun.set()
             return await ask_all(questions * 20)
 
-        exercise, before = open_exercise("answer_a_list"), state()
+        exercise, before = open_exercise("answer_a_list"), all_that_is_set_aside()
 
         async def cell() -> Verdict:
             return await exercise.check(function)
@@ -284,7 +287,7 @@ def test_a_check_that_is_interrupted_leaves_nothing_either(presses: int) -> None
         for _ in range(20):  # what was cancelled takes its last steps
             await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert state() == before
+        assert all_that_is_set_aside() == before
         assert (await exercise.check(ask_all)).outcome == "passed", "the next check is not told that one is running"
 
     asyncio.run(main())
@@ -380,12 +383,12 @@ def test_who_looks_at_all_tasks_and_leaves_them_alone_passes() -> None:
 # ---- everything is what it was -----------------------------------------------------------------------------------
 
 
-def state() -> dict[str, Any]:
+def all_that_is_set_aside() -> dict[str, Any]:
     """All that a check sets aside while it runs."""
     loop = asyncio.get_running_loop()
     return {
         "environment": dict(os.environ),
-        "session": {name: value for name, value in vars(session._session).items() if name != "door"},
+        "session": {name: value for name, value in vars(state).items() if name != "door"},
         "task factory": loop.get_task_factory(),
         "exception handler": loop.get_exception_handler(),
         "warnings filters": list(warnings.filters),
@@ -393,8 +396,8 @@ def state() -> dict[str, Any]:
         "all_tasks": (asyncio.all_tasks, asyncio.tasks.all_tasks),
         "connect of sockets": socket.socket.connect,
         "getaddrinfo": socket.getaddrinfo,
-        "guards": list(wire.guards),
-        "observers": list(wire.observers),
+        "guards": list(send.guards),
+        "observers": list(send.observers),
         "origin tracking": sys.get_coroutine_origin_tracking_depth(),
         "clients": dict(clients._clients),
         "directory": os.getcwd(),
@@ -475,9 +478,9 @@ def test_afterwards_everything_is_what_it_was(function: Function, monkeypatch: p
         asyncio.get_running_loop().set_task_factory(lambda loop, coroutine, **rest: asyncio.Task(coroutine, **rest))
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: loop.default_exception_handler(context))
         await shared_client()
-        before = state()
+        before = all_that_is_set_aside()
         await run(function, scenario())
-        after = state()
+        after = all_that_is_set_aside()
         for name in before:
             assert after[name] == before[name], name
         assert await ask_ai("What is Python?")
@@ -539,10 +542,10 @@ def test_where_no_socket_can_be_had_a_check_works_too(monkeypatch: pytest.Monkey
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(session, "_session", session._Session())
+    monkeypatch.setattr(state, "__dict__", vars(State()))
     monkeypatch.setattr(helpers.mock_api.server, "Server", refuse)
     connect()
-    assert session.IN_PROCESS in os.environ["OPENAI_BASE_URL"]
+    assert IN_PROCESS in os.environ["OPENAI_BASE_URL"]
     assert checked(ask_all).outcome == "passed"
 
 
@@ -773,7 +776,7 @@ def test_the_picture_shows_what_was_in_flight_when_the_function_returned() -> No
         return [str(task.done()) for task in tasks]
 
     def sent() -> list[Any]:
-        return list(session._session.api.served) if session._session.api else []
+        return list(state.api.served) if state.api else []
 
     done = ran(hopes)
     assert [row.bars[-1].outcome for row in done.panel.rows] == ["running", "running"]

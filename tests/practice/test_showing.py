@@ -18,12 +18,14 @@ from xml.etree import ElementTree
 import pytest
 from openai import AsyncOpenAI
 
-from helpers import BadInput, WorkbookError, connect, open_bug, open_exercise, progress, session
-from helpers.practice import running
-from helpers.practice.exercise import Exercise
-from helpers.practice.manifest import ROOT, manifest
-from helpers.practice.showing import VERDICT, Outcome, Verdict
+from helpers import BadInput, WorkbookError, connect, open_bug, open_exercise, progress
+from helpers.checks import running
+from helpers.course.exercise import Exercise
+from helpers.course.manifest import ROOT, manifest
+from helpers.course.verdict import VERDICT, Outcome, Verdict
+from helpers.session.state import State, state
 from helpers.timeline import Bar, Panel, Row
+from helpers.wire import send
 
 HOSTILE = '<script>alert("1")</script> & <img src=x onerror=alert(2)> `<b>code</b>` "quoted" \'too\''
 TASK = "answer_a_list"
@@ -32,8 +34,8 @@ TASK = "answer_a_list"
 @pytest.fixture(autouse=True)
 def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     before = dict(os.environ)
-    monkeypatch.setattr(session, "_session", session._Session())
-    monkeypatch.setattr(session.wire, "routes", {})
+    monkeypatch.setattr(state, "__dict__", vars(State()))
+    monkeypatch.setattr(send, "routes", {})
     monkeypatch.setattr(running.ExamAPI, "latency", lambda *_: (0.2, 0.0))
     os.environ["WORKBOOK_PROGRESS"] = str(tmp_path / "progress.json")
     connect()
@@ -186,7 +188,7 @@ def test_a_solution_of_a_bug_is_of_that_one_only() -> None:
 
 def test_a_solution_that_is_not_there_is_said_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     exercise = open_exercise(TASK)
-    monkeypatch.setattr("helpers.practice.manifest.ROOT", tmp_path)
+    monkeypatch.setattr("helpers.course.manifest.ROOT", tmp_path)
     (tmp_path / "solutions").mkdir()
     with pytest.raises(WorkbookError, match=r"cannot be read \(FileNotFoundError\)"):
         exercise.solution()

@@ -14,8 +14,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import check_exercises
 import make_exercises
 
-from helpers.practice.manifest import Bug, Choice, Entry, Manifest, read
-from helpers.practice.showing import VERDICT
+from helpers.course.manifest import Bug, Choice, Entry, Manifest, read_tasks
+from helpers.course.verdict import VERDICT
 
 ENTRY = Entry("answer_a_list", "A list", 5, "one", "00_start_here", ("Begin.",))
 OPEN = 'from helpers import connect, open_exercise\nconnect()\nexercise = open_exercise("answer_a_list")'
@@ -148,7 +148,7 @@ def test_words_are_complete(entry: Entry, sentence: str) -> None:
 
 
 def test_the_workbooks_own_words_are_complete() -> None:
-    own = read(ROOT / "exercises")
+    own = read_tasks(ROOT / "exercises")
     assert list(check_exercises.in_the_manifest(ROOT, own)) == []
     assert list(check_exercises.in_words(own)) == []
     assert make_exercises.problems(ROOT) == []

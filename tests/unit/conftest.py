@@ -6,26 +6,28 @@ from contextlib import nullcontext
 
 import pytest
 
-from helpers import clients, session
+from helpers import session
 from helpers.mock_api import MockAPI
+from helpers.session.state import State, state
+from helpers.wire import clients, send
 
 PACE = 0.01
 
 
 @pytest.fixture
-def fresh_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[session._Session]:
+def fresh_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
     """A process in which nobody has connected yet; its environment is put back afterwards."""
     before = dict(os.environ)
-    monkeypatch.setattr(session, "_session", session._Session())
-    monkeypatch.setattr(session.wire, "routes", {})
-    yield session._session
+    monkeypatch.setattr(state, "__dict__", vars(State()))
+    monkeypatch.setattr(send, "routes", {})
+    yield state
     clients.forget()
     os.environ.clear()
     os.environ.update(before)
 
 
 @pytest.fixture
-def connected(fresh_session: session._Session, capsys: pytest.CaptureFixture[str]) -> MockAPI:
+def connected(fresh_session: State, capsys: pytest.CaptureFixture[str]) -> MockAPI:
     """Practice mode; gives the mock API that answers."""
     session.connect()
     capsys.readouterr()
@@ -36,8 +38,8 @@ def connected(fresh_session: session._Session, capsys: pytest.CaptureFixture[str
 @pytest.fixture
 def works(monkeypatch: pytest.MonkeyPatch) -> None:
     """The free request that live mode begins with is answered, whomever it asks."""
-    monkeypatch.setattr("helpers.live.client_for", lambda access: nullcontext())
-    monkeypatch.setattr("helpers.live.list_models", lambda client, access: {})
+    monkeypatch.setattr("helpers.session.going_live.live.client_for", lambda access: nullcontext())
+    monkeypatch.setattr("helpers.session.live.service.list_models", lambda client, access: {})
 
 
 @pytest.fixture

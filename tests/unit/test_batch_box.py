@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from helpers import Answer, BadInput, batch_box, csv_file, faults, process_questions_batch
+from helpers import Answer, BadInput, batch_box, faults, process_questions_batch
+from helpers.batch import csv_file
 from helpers.mock_api import MockAPI
 from helpers.widgets.batch_box import BatchBox
 
@@ -325,7 +326,7 @@ def test_a_bad_file_leaves_the_good_one_in_use(connected: MockAPI) -> None:
     ],
 )
 def test_good_files(content: bytes, questions: list[str]) -> None:
-    file = csv_file.read("questions.csv", content)
+    file = csv_file.read_table("questions.csv", content)
     assert file.of_questions == 0
     assert file.column(0) == questions
 
@@ -345,7 +346,7 @@ def test_half_a_character_is_not_sent(connected: MockAPI) -> None:
 def test_nothing_in_the_download_becomes_a_formula() -> None:
     signs = [FORMULA, "+1", "-1", "@SUM(1)", "\t=1", "\r=1"]
     answers = [Answer(question=sign, model="gpt-6-luna", answer="fine = fine", time=1.5, attempts=1) for sign in signs]
-    rows = list(csv.reader(io.StringIO(csv_file.write(answers).decode("utf-8-sig"), newline="")))
+    rows = list(csv.reader(io.StringIO(csv_file.write_table(answers).decode("utf-8-sig"), newline="")))
     assert rows[0] == list(Answer.__dataclass_fields__)
     assert [row[0] for row in rows[1:]] == [f"'{sign}" for sign in signs]
     assert rows[1][1:3] == ["gpt-6-luna", "fine = fine"]

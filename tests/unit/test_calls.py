@@ -27,9 +27,9 @@ from helpers import (
     sync_multiple_calls,
     watch,
 )
-from helpers.errors import pause_before_retry
 from helpers.mock_api import MockAPI
 from helpers.mock_api.answers import find_answer
+from helpers.wire.failures import pause_before_retry
 
 QUESTIONS = ["What is Python?", "What is Go?", "What is Rust?"]
 
@@ -365,7 +365,7 @@ def test_connect_again_leaves_calls_in_flight_alone() -> None:
 def test_no_client_is_kept_for_a_loop_that_is_gone() -> None:
     for _ in range(5):
         run(ask_ai("What is Go?"))
-    assert not helpers.clients._keepers and not helpers.clients._clients
+    assert not helpers.wire.clients._keepers and not helpers.wire.clients._clients
 
 
 def test_a_failure_can_be_copied_and_sent_to_another_process() -> None:

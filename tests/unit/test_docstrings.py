@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 import pytest
 
 import helpers
-from helpers import session
+from helpers.session.state import state
 
 MODULES = ["helpers", *(info.name for info in pkgutil.walk_packages(helpers.__path__, "helpers."))]
 PUBLIC = [name for name in helpers.__all__ if callable(getattr(helpers, name))]
@@ -60,5 +60,5 @@ def test_a_public_name_has_an_example(name: str) -> None:
 
 
 def test_the_examples_did_not_go_live() -> None:
-    assert session._session.mode != "live"
+    assert state.mode != "live"
     assert os.environ["WORKBOOK_MODE"] == "practice"

@@ -10,11 +10,12 @@ from pathlib import Path
 import ipywidgets
 import pytest
 
-from helpers import ask_ai, connect, session, standing
-from helpers.live import BUDGET
+from helpers import ask_ai, connect, session
 from helpers.mock_api import Faults, MockAPI
 from helpers.mock_api.api import Reply
 from helpers.mock_api.server import Server
+from helpers.session.live import BUDGET
+from helpers.session.state import State, state
 from helpers.widgets.base import Box
 from helpers.widgets.key_panel import KeyPanel, key_panel
 
@@ -42,14 +43,14 @@ class Service(MockAPI):
 
 
 @pytest.fixture
-def service(fresh_session: session._Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
+def service(fresh_session: State, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
     """It is where OPENAI_API_KEY belongs, and looks as if it were on another computer. No key is set."""
     service = Service()
     server = Server(service)
     service.url = server.url
     monkeypatch.chdir(tmp_path)  # there is no .env
-    monkeypatch.setattr("helpers.live.access.is_here", lambda url: False)
-    monkeypatch.setattr("helpers.live.access._is_near", lambda url: True)
+    monkeypatch.setattr("helpers.session.live.access.is_here", lambda url: False)
+    monkeypatch.setattr("helpers.session.live.access._is_near", lambda url: True)
     monkeypatch.delenv("WORKBOOK_MODE")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
@@ -111,7 +112,7 @@ def _below(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
 
 def test_before_anything_it_says_how_things_stand(service: Service) -> None:
     async def looks(panel: KeyPanel) -> None:
-        assert panel._mode.text == standing.in_words() == standing.account().splitlines()[0]
+        assert panel._mode.text == session.in_words() == session.account().splitlines()[0]
         assert panel._account.text == "Used so far: 0 answers, 0 tokens, 0 USD."
         assert panel._key_there.text == (
             "No key for 127.0.0.1 was found, neither in the environment nor in a file named .env: type yours here."
@@ -127,7 +128,7 @@ def test_live_and_back_again(service: Service) -> None:
     async def goes(panel: KeyPanel) -> None:
         said = await go_live(panel, RIGHT, budget="0.5")
         assert "with the key that you typed, and cost money. It works: " in said and "connect() ends live mode." in said
-        assert session.mode() == "live" and panel._mode.text == standing.in_words()
+        assert session.mode() == "live" and panel._mode.text == session.in_words()
         assert "Budget: 0.50 USD, 0 USD used.\nRate limits: not known." in panel._account.text
         assert panel._key_there.text.startswith(f"In use: the key that you typed, at {service.url}.")
         assert not panel._back.disabled
@@ -136,7 +137,7 @@ def test_live_and_back_again(service: Service) -> None:
         assert "Budget" not in panel.status.text, "what it says of the budget would not be true any more"
         await back(panel)
         assert panel.status.text == "Back in practice mode: nothing is charged."
-        assert panel._mode.text == standing.in_words() and panel._back.disabled
+        assert panel._mode.text == session.in_words() and panel._back.disabled
         assert "Used so far: 0 answers" in panel._account.text
         assert panel._key_there.text.endswith("already: the key that you typed. It is used if you type none.")
         # the key is known, and the budget stays
@@ -213,7 +214,7 @@ def test_what_is_wrong_is_said_and_the_mode_stays(service: Service, typed: dict[
 def test_ways_to_write_a_budget(service: Service, typed: str, usd: float) -> None:
     async def goes(panel: KeyPanel) -> None:
         await go_live(panel, RIGHT, budget=typed)
-        assert session._session.live is not None and session._session.live.budget == usd
+        assert state.live is not None and state.live.budget == usd
         assert panel._form.beside[1]["value"] == f"{usd:g}"
 
     learner(goes)
@@ -234,7 +235,7 @@ def test_another_service(service: Service) -> None:
 
 
 def test_a_service_on_this_computer_needs_no_key(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.live.access.is_here", lambda url: True)
+    monkeypatch.setattr("helpers.session.live.access.is_here", lambda url: True)
 
     async def goes(panel: KeyPanel) -> None:
         assert panel._key_there.text.endswith(
@@ -244,8 +245,8 @@ def test_a_service_on_this_computer_needs_no_key(service: Service, monkeypatch: 
         await go_live(panel)
         assert service.keys == ["no-key"]
 
-    monkeypatch.setitem(session._session.own, "OPENAI_BASE_URL", None)
-    monkeypatch.setattr("helpers.live.access.OPENAI", service.url)
+    monkeypatch.setitem(state.own, "OPENAI_BASE_URL", None)
+    monkeypatch.setattr("helpers.session.live.access.OPENAI", service.url)
     learner(goes)
 
 
@@ -299,7 +300,7 @@ def test_what_a_cell_does_is_seen(service: Service) -> None:
         assert NOT_SO in await go_live(panel, WRONG)
         Path(".env").write_text(f"OPENAI_API_KEY={RIGHT}\n")
         await asyncio.to_thread(connect, live=True, budget=2)
-        await until(lambda: panel._mode.text == standing.in_words())
+        await until(lambda: panel._mode.text == session.in_words())
         assert panel.status.text == "" and not panel._back.disabled
         assert panel._form.beside[1]["value"] == "2"
         assert "the key in .env" in panel._key_there.text
@@ -388,7 +389,7 @@ def test_without_a_front_end_it_is_plain_text(service: Service) -> None:
     assert "Now: live mode. By code: connect(live=True) goes live, connect() comes back." in repr(key_panel())
 
 
-def test_before_connect(fresh_session: session._Session) -> None:
+def test_before_connect(fresh_session: State) -> None:
     panel = key_panel()
     assert panel._mode.text == "Not connected yet: run the cell with connect()."
     assert "Now: not connected yet." in repr(panel)

@@ -9,7 +9,9 @@ import pytest
 
 from helpers import BadInput, WorkbookError, concurrency_lab, session, watch
 from helpers.mock_api import MockAPI
-from helpers.widgets.lab import MOST, ConcurrencyLab, Measured, Setting, _knee, _LabAPI, _Run
+from helpers.session.state import State
+from helpers.widgets.lab import MOST, ConcurrencyLab, Measured, Setting, _knee, _LabAPI, _Measurement
+from helpers.wire import send
 
 QUICK = 0.15  # seconds
 FAST = Setting(None, 0.05)
@@ -42,9 +44,9 @@ def words(lab: ConcurrencyLab) -> list[str]:
 # ---- what is measured ---------------------------------------------------------------------------------------------
 
 
-def a_run(*replies: tuple[float, float | None], setting: Setting = FAST) -> _Run:
+def a_run(*replies: tuple[float, float | None], setting: Setting = FAST) -> _Measurement:
     """One that has been measured from second 10 to 14."""
-    run = _Run(_LabAPI(setting), setting, 8, 4.0)
+    run = _Measurement(_LabAPI(setting), setting, 8, 4.0)
     run.begins, run.ends, run.replies = 10.0, 14.0, list(replies)
     return run
 
@@ -71,7 +73,7 @@ def test_a_measurement_without_an_answer() -> None:
 
 @pytest.mark.parametrize("setting", [FAST, STRICT])
 def test_what_is_counted_is_what_the_mock_api_did(setting: Setting) -> None:
-    run = _Run(_LabAPI(setting), setting, 6, 0.4)
+    run = _Measurement(_LabAPI(setting), setting, 6, 0.4)
     asyncio.run(run.measure())
     did = Counter(each.outcome for each in run.api.served)
     answers = sum(seconds is not None for _, seconds in run.replies)
@@ -94,7 +96,7 @@ def test_no_more_than_the_limit_are_in_flight() -> None:
             most = max(most, inside)
             return super().handle(*request)  # type: ignore[arg-type]
 
-    class Run(_Run):
+    class Run(_Measurement):
         def count(self) -> None:
             nonlocal inside
             inside -= 1
@@ -113,7 +115,7 @@ def test_no_more_than_the_limit_are_in_flight() -> None:
 
 def test_a_worker_asks_again_after_a_429() -> None:
     setting = Setting(20, 0.05)
-    run = _Run(_LabAPI(setting), setting, 12, 1.0)
+    run = _Measurement(_LabAPI(setting), setting, 12, 1.0)
     asyncio.run(run.measure())
     waited = [seconds for _, seconds in run.replies if seconds is not None]
     assert len(waited) < len(run.replies)
@@ -154,7 +156,7 @@ def test_the_notebooks_own_api_its_totals_and_its_records(connected: MockAPI) ->
     asyncio.run(learner())
 
 
-def test_no_connection_is_needed(fresh_session: session._Session) -> None:
+def test_no_connection_is_needed(fresh_session: State) -> None:
     asyncio.run(concurrency_lab(latency=0.05).measure(2, seconds=QUICK))
     assert fresh_session.mode is None
 
@@ -166,8 +168,8 @@ def test_live_mode_sends_nothing_to_the_service(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-the-learner")
     session.connect(live=True)
     sent: list[object] = []
-    monkeypatch.setattr(session.wire, "guards", [sent.append])
-    monkeypatch.setattr(session.wire, "observers", [lambda request, _: sent.append(request)])
+    monkeypatch.setattr(send, "guards", [sent.append])
+    monkeypatch.setattr(send, "observers", [lambda request, _: sent.append(request)])
     asyncio.run(concurrency_lab(latency=0.05).measure(2, seconds=QUICK))
     assert sent == []
 

@@ -11,9 +11,9 @@ import pytest
 from notebooks.kernel import NOTEBOOKS, ROOT
 
 from helpers.catalog import MODELS
+from helpers.course.lessons import Lesson, lessons
+from helpers.course.manifest import manifest
 from helpers.mock_api.answers import NO_ANSWER, find_answer
-from helpers.practice.lessons import Lesson, lessons
-from helpers.practice.manifest import manifest
 
 QUESTION = re.compile(r"((What|Why|How|Who) .*\?|(Define|Explain|Tell me) .*)")
 

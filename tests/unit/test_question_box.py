@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from helpers import BadInput, connect, faults, question_box, session, watch
+from helpers import BadInput, connect, faults, question_box, watch
 from helpers.mock_api import MockAPI
 from helpers.mock_api.server import Server
+from helpers.session.state import state
 from helpers.widgets.ask import QuestionBox
 
 pytestmark = pytest.mark.usefixtures("connected")
@@ -221,7 +222,7 @@ def test_what_goes_wrong_in_the_background_is_shown(monkeypatch: pytest.MonkeyPa
 
 def test_a_box_before_connect_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     async def learner() -> None:
-        monkeypatch.setattr("helpers.session._session.mode", None)
+        monkeypatch.setattr("helpers.session.state.state.mode", None)
         box = question_box("What is Go?")
         await asked(box)
         assert box.status.text == "This notebook is not connected yet. Run the cell with connect() first."
@@ -247,10 +248,10 @@ def test_in_live_mode_it_asks_the_real_address_and_says_nothing_of_practice(monk
     service = MockAPI(pace=0.01)
     server = Server(service)
     monkeypatch.delenv("WORKBOOK_MODE")
-    monkeypatch.setitem(session._session.own, "OPENAI_API_KEY", "a-key-of-ones-own")
-    monkeypatch.setitem(session._session.own, "OPENAI_BASE_URL", server.url)
-    monkeypatch.setitem(session._session.own, "NO_PROXY", "127.0.0.1")
-    monkeypatch.setitem(session._session.own, "no_proxy", "127.0.0.1")
+    monkeypatch.setitem(state.own, "OPENAI_API_KEY", "a-key-of-ones-own")
+    monkeypatch.setitem(state.own, "OPENAI_BASE_URL", server.url)
+    monkeypatch.setitem(state.own, "NO_PROXY", "127.0.0.1")
+    monkeypatch.setitem(state.own, "no_proxy", "127.0.0.1")
 
     async def learner() -> None:
         connect(live=True)

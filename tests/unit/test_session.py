@@ -18,6 +18,10 @@ from openai import AsyncOpenAI, OpenAI
 import helpers
 from helpers import BadInput, WorkbookError, ask_ai, connect, faults, session, watch
 from helpers.mock_api import MockAPI
+from helpers.session import environment
+from helpers.session.connect import SECONDS
+from helpers.session.state import State
+from helpers.wire import send
 
 pytestmark = pytest.mark.usefixtures("works")  # whether the key is right is tested in tests/live
 
@@ -82,7 +86,7 @@ def test_a_proxy_does_not_disturb_practice_mode_and_is_there_again_in_live_mode(
 
 
 def test_a_key_of_ones_own_is_not_sent_not_shown_and_not_lost(
-    fresh_session: session._Session, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    fresh_session: State, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.environ.update(OPENAI_API_KEY=CANARY, OPENAI_ORG_ID="org-canary", OPENAI_BASE_URL="https://canary.invalid/v1")
     seen: list[dict[str, str]] = []
@@ -148,13 +152,13 @@ def test_a_key_that_is_set_during_practice_is_kept_for_live_mode() -> None:
     connect()
     os.environ["OPENAI_API_KEY"] = CANARY
     connect()
-    assert os.environ["OPENAI_API_KEY"] == session.PRACTICE_KEY
+    assert os.environ["OPENAI_API_KEY"] == environment.PRACTICE_KEY
     del os.environ["WORKBOOK_MODE"]
     connect(live=True)
     assert os.environ["OPENAI_API_KEY"] == CANARY
 
 
-def test_live_mode_can_be_forbidden(fresh_session: session._Session) -> None:
+def test_live_mode_can_be_forbidden(fresh_session: State) -> None:
     connect()
     with pytest.raises(WorkbookError, match="switched off here"):
         connect(live=True)
@@ -162,7 +166,7 @@ def test_live_mode_can_be_forbidden(fresh_session: session._Session) -> None:
     answers()
 
 
-def test_live_mode_without_a_key_says_what_to_do(fresh_session: session._Session) -> None:
+def test_live_mode_without_a_key_says_what_to_do(fresh_session: State) -> None:
     del os.environ["OPENAI_API_KEY"], os.environ["WORKBOOK_MODE"]
     connect()
     with pytest.raises(WorkbookError, match="OPENAI_API_KEY is not set"):
@@ -192,7 +196,7 @@ def test_in_live_mode_calls_go_out_with_the_learners_key_and_patience() -> None:
     del os.environ["WORKBOOK_MODE"]
     practice, live = asyncio.run(main())
     assert practice.base_url.host == "127.0.0.1" and live.base_url.host == "api.openai.com"
-    assert live.timeout == openai.DEFAULT_TIMEOUT and practice.timeout == session.SECONDS
+    assert live.timeout == openai.DEFAULT_TIMEOUT and practice.timeout == SECONDS
     with OpenAI(http_client=httpx2.Client(transport=httpx2.MockTransport(network))) as client:
         client.models.list()
     assert seen == [("api.openai.com", f"Bearer {CANARY}")]
@@ -217,9 +221,9 @@ def test_a_key_that_was_deleted_during_practice_is_kept_too() -> None:
 
 CHILD = """
 import os
-import helpers.live
+import helpers.session.live
 from helpers import connect
-helpers.live.list_models = lambda client, access: {}
+helpers.session.live.list_models = lambda client, access: {}
 os.environ["OPENAI_API_KEY"] = "the-childs-own"
 connect()
 connect(live=True)
@@ -262,7 +266,7 @@ def test_a_pace_that_is_none(pace: str) -> None:
     "error", [OSError("no sockets here"), ImportError("no aiohttp here"), RuntimeError("can't start new thread")]
 )
 def test_where_no_socket_can_be_had_the_mock_api_answers_inside_the_process(
-    fresh_session: session._Session, monkeypatch: pytest.MonkeyPatch, error: Exception
+    fresh_session: State, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     import helpers.mock_api.server
 
@@ -271,7 +275,7 @@ def test_where_no_socket_can_be_had_the_mock_api_answers_inside_the_process(
 
     monkeypatch.setattr(helpers.mock_api.server, "Server", refuse)
     connect()
-    assert session.IN_PROCESS in fresh_session.url
+    assert environment.IN_PROCESS in fresh_session.url
     with watch() as trace:
         answers()
     assert trace.requests == 5
@@ -303,13 +307,13 @@ def test_faults_end_with_their_block_and_repeat(connected: MockAPI) -> None:
 # ---- another API for a while -------------------------------------------------------------------------------------
 
 
-def what_it_is(mine: session._Session) -> dict[str, Any]:
+def what_it_is(mine: State) -> dict[str, Any]:
     """What `answered_by` gives back; the door may stay open."""
     kept = {name: value for name, value in vars(mine).items() if name not in ("door", "practice_url")}
-    return {**kept, "own": dict(mine.own), "environment": dict(os.environ), "guards": list(session.wire.guards)}
+    return {**kept, "own": dict(mine.own), "environment": dict(os.environ), "guards": list(send.guards)}
 
 
-def test_where_nobody_has_connected_another_api_can_answer(fresh_session: session._Session, api: MockAPI) -> None:
+def test_where_nobody_has_connected_another_api_can_answer(fresh_session: State, api: MockAPI) -> None:
     async def main() -> None:
         async with session.answered_by(api) as url:
             assert os.environ["OPENAI_BASE_URL"] == url
@@ -328,7 +332,7 @@ def test_where_nobody_has_connected_another_api_can_answer(fresh_session: sessio
 
 @pytest.mark.parametrize("sockets", [True, False], ids=["server", "inside the process"])
 def test_another_api_answers_for_a_while(
-    fresh_session: session._Session, api: MockAPI, monkeypatch: pytest.MonkeyPatch, sockets: bool
+    fresh_session: State, api: MockAPI, monkeypatch: pytest.MonkeyPatch, sockets: bool
 ) -> None:
     import helpers.mock_api.server
 
@@ -396,7 +400,7 @@ def test_a_question_that_was_to_fail_and_is_never_asked_is_said(connected: MockA
             answers()
 
 
-def test_faults_need_practice_mode_and_known_names(fresh_session: session._Session) -> None:
+def test_faults_need_practice_mode_and_known_names(fresh_session: State) -> None:
     with pytest.raises(WorkbookError, match=r"Run connect\(\) first"), faults(dropped=1):
         pass
     connect()

@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from helpers.timeline import Bar, Panel, Row, alt, in_flight, max_in_flight, mimebundle, record, svg, text
+from helpers.timeline import Bar, Panel, Row, alt, in_flight, max_in_flight, mimebundle, svg, text
 from helpers.timeline import picture as drawing
+from helpers.timeline.rows import KEY, MARKS
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -73,7 +74,7 @@ def words(*panels: Panel) -> list[str]:
 
 
 def legend(*panels: Panel) -> set[str]:
-    names = {name for _, name in record.KEY.values()}
+    names = {name for _, name in KEY.values()}
     picture = draw(*panels)
     lowest = max(float(each.get("y", 0)) for each in picture.iter(f"{SVG}text")) - 25
     texts = [each for each in picture.iter(f"{SVG}text") if float(each.get("y", 0)) > lowest]
@@ -188,7 +189,7 @@ def test_without_a_title_the_summary_stands_alone() -> None:
 def test_what_went_wrong_has_a_mark_and_words_not_only_a_colour() -> None:
     picture, written = svg([MIXED]), words(MIXED)
     for outcome in ("failed", "cancelled", "running"):
-        assert picture.count(record.MARKS[outcome]) >= 2 * 2, "in a row and the legend, each with a rim"
+        assert picture.count(MARKS[outcome]) >= 2 * 2, "in a row and the legend, each with a rim"
     assert "timeout · 1.0 s" in written
     assert "cancelled · 1.5 s" in written
     assert "still running · 1.0 s" in written
@@ -232,7 +233,7 @@ def test_the_legend_tells_what_occurs_and_nothing_else() -> None:
     assert legend(Panel("", (RETRY,), 2.0)) == legend(SYNC) | {"failed", "pause before a retry"}
     silent = Panel("", (call("hangs", Bar(0.0, None, 2.0, "cancelled")),), 2.0)
     assert legend(silent) == {"cancelled"}
-    assert legend(MIXED) == {name for _, name in record.KEY.values()}
+    assert legend(MIXED) == {name for _, name in KEY.values()}
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_marks_do_not_pile_up_but_each_failure_alone_has_one() -> None:
     def crosses(count: int, apart: float) -> int:
         rows = tuple(call("", Bar(apart * i, None, apart * i + 1, "failed")) for i in range(count))
         group = svg([Panel("", rows, apart * count + 1)])
-        return group.count(record.MARKS["failed"]) // 2 - 1  # each has a rim; one is in the legend
+        return group.count(MARKS["failed"]) // 2 - 1  # each has a rim; one is in the legend
 
     assert crosses(60, 0.0) == 60
     assert crosses(1000, 1.0) > 80

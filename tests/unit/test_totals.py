@@ -12,6 +12,7 @@ from helpers import ask_ai, connect, faults, open_exercise, session, stream_mode
 from helpers.catalog import cost
 from helpers.errors import CallFailed
 from helpers.mock_api import MockAPI
+from helpers.session.state import state
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -20,7 +21,7 @@ ASK: dict[str, Any] = {"model": "gpt-6.1-sol", "messages": [{"role": "user", "co
 
 @pytest.fixture(autouse=True)
 def nothing_spent() -> None:
-    session._session.bills["practice"].reset()
+    state.bills["practice"].reset()
 
 
 def test_each_answer_is_counted_however_it_was_asked_for() -> None:
@@ -92,7 +93,7 @@ def test_connecting_again_goes_on_and_each_mode_has_its_own_count(monkeypatch: p
     connect()
     assert session.spent().answers == 1
     monkeypatch.delenv("WORKBOOK_MODE")
-    session._session.own["OPENAI_API_KEY"] = "a-key"
+    state.own["OPENAI_API_KEY"] = "a-key"
     connect(live=True)
     assert session.spent().answers == 0
     connect()

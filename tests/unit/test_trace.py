@@ -14,10 +14,12 @@ import openai
 import pytest
 from openai import AsyncOpenAI, DefaultAioHttpClient, OpenAI
 
-from helpers import BadInput, faults, process_questions_batch, reading, session, timelines, watch
+from helpers import BadInput, faults, process_questions_batch, timelines, watch
 from helpers.mock_api import MockAPI
-from helpers.reading import MUCH
-from helpers.trace import Call, OneCall, Trace
+from helpers.wire import bodies as reading
+from helpers.wire import send
+from helpers.wire.bodies import MUCH
+from helpers.wire.trace import Call, OneCall, Trace
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -138,7 +140,7 @@ def test_long_bodies_are_read_and_not_kept(stream: bool) -> None:
         request = client.build_request("POST", "http://a.invalid/", json=ask("long " * MUCH))
         client.send(request, stream=stream).read()
     (call,) = trace.calls
-    assert not any(isinstance(kept, bytes) for kept in (call._request, call.attempts[0]._answer))
+    assert not any(isinstance(kept, bytes) for kept in (call._exchange._request, call._exchange._answer))
     assert (call.question, call.prompt_tokens, call.completion_tokens) == ("long " * MUCH, 3, 4)
 
 
@@ -150,7 +152,7 @@ def test_what_was_read_once_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -
         read.append(body)
         return read_json(body)
 
-    monkeypatch.setattr(session.wire, "observers", [])
+    monkeypatch.setattr(send, "observers", [])
     monkeypatch.setattr(reading, "read_json", noted)
     with OpenAI() as client, watch() as trace:
         client.chat.completions.create(**ask())

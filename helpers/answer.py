@@ -1,0 +1,56 @@
+"""`Answer`: what a call came to, as one row of a table."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .errors import WorkbookError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One call and what came of it. `pd.DataFrame(answers)` makes a table of many.
+
+    `time` is the service's: from sending to the whole answer, retries included (in a batch without the pauses before
+    them). `queued` is what was waited before that for a free slot. Both are seconds. `cost` is USD at
+    the catalogue's prices, None where the price is unknown. `error` is a sentence for people and `error_type` the SDK's
+    class; both are None where the call succeeded.
+
+    >>> answer = Answer(question="What is Go?", model="gpt-6-luna", answer="A language.")
+    >>> answer["model"] == answer.model
+    True
+    """
+
+    question: str
+    model: str
+    answer: str | None = None
+    tokens: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    time: float = 0.0
+    queued: float = 0.0
+    attempts: int = 0
+    cost: float | None = None
+    success: bool = True
+    error: str | None = None
+    error_type: str | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(self))
+
+
+def failure(question: str, model: str, error: WorkbookError) -> Answer:
+    """The Answer to a call that failed."""
+    return Answer(
+        question=question,
+        model=model,
+        time=getattr(error, "time", 0.0),
+        attempts=getattr(error, "attempts", 0),
+        success=False,
+        error=str(error),
+        error_type=type(error.__cause__ or error).__name__,
+    )

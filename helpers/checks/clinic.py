@@ -1,0 +1,171 @@
+"""The bug clinic: what each function is called with, and when it is well. What may be wrong stands in tasks.toml."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..mock_api import Faults
+from ..timeline import Panel
+from ..words import duration
+from . import judging, shape
+from .judging import Finding, Findings
+from .running import Run, Scenario
+from .tasks import QUESTIONS, Task, a_dictionary, a_number, about
+
+
+class Patient(Task):
+    """Asks all questions at once, with the client it is given, and returns their texts: so most patients should."""
+
+    parameters = "client, questions"
+    count = 4
+
+    def scenarios(self) -> Iterator[Scenario]:
+        questions = QUESTIONS[: self.count]
+        seconds = dict(zip(questions, (0.4, 0.3, 0.25, 0.2), strict=False))
+        yield Scenario((list(questions),), questions, client=True, seconds=seconds)
+
+    def judge(self, run: Run) -> Findings:
+        yield from self.sound(run)
+        yield from judging.nothing_left(run)
+        yield from judging.at_once(run)
+        yield from self.texts(run)
+
+
+class OneQuestion(Patient):
+    """Asks one question, and returns its text."""
+
+    parameters = "client, question"
+
+    def scenarios(self) -> Iterator[Scenario]:
+        yield Scenario((QUESTIONS[0],), QUESTIONS[:1], client=True)
+
+    def judge(self, run: Run) -> Findings:
+        yield from self.sound(run)
+        yield from judging.nothing_left(run)
+        if run.result is None:
+            yield from judging.a_list(run, 1, "")
+        yield from judging.answers_fit(run, [run.result], [("", QUESTIONS[0])])
+
+
+class OwnClient(Patient):
+    """Makes its own client."""
+
+    parameters = "questions"
+
+    def scenarios(self) -> Iterator[Scenario]:
+        questions = QUESTIONS[: self.count]
+        yield Scenario((list(questions),), questions)
+
+
+class StrictService(Patient):
+    """Meets a rate limit: a burst of four, then 20 a second. Its client gives up at the first refusal."""
+
+    parameters = "questions"
+    limit = 4
+
+    def scenarios(self) -> Iterator[Scenario]:
+        faults = Faults(requests_per_minute=1_200, burst=self.limit)
+        yield Scenario((list(QUESTIONS),), QUESTIONS, faults=faults, repeats=True)
+
+    def judge(self, run: Run) -> Findings:
+        if refused := sum(served.outcome == "429" for served in run.served):
+            yield Finding(
+                "too many in flight",
+                f"{refused} of {len(run.served)} requests were refused (429): {run.trace.max_in_flight} came at once.",
+                "Let only a few be in flight: `async with` an asyncio.Semaphore(3) around each call.",
+            )
+        yield from self.sound(run)
+        if judging.most_at_once(judging.calls_spans(run)) == 1:
+            yield from judging.at_once(run)
+        yield from judging.nothing_left(run)
+        yield from self.texts(run)
+
+    def shape(self, run: Run) -> Panel:
+        return shape.expected(run, limit=3)
+
+
+class SomeFail(Patient):
+    """One question is refused for good: it keeps its place, with a text that says what happened."""
+
+    def scenarios(self) -> Iterator[Scenario]:
+        questions = QUESTIONS[: self.count]
+        self.flagged = questions[1]
+        faults = Faults(refused=self.flagged)
+        yield Scenario((list(questions),), questions, client=True, faults=faults, repeats=True)
+
+    def judge(self, run: Run) -> Findings:
+        yield from self.sound(run)
+        yield from judging.nothing_left(run)
+        yield from judging.at_once(run)
+        questions = run.scenario.questions
+        yield from judging.a_list(run, len(questions), "the texts")
+        for question, text in zip(questions, run.result, strict=True):
+            if question == self.flagged and not (isinstance(text, str) and text.strip()):
+                yield Finding(
+                    "failure swallowed",
+                    f"“{question}” was refused, and your list says {text!r} in its place: nobody would know why.",
+                    "Return a text that says what happened, such as `str(error)`.",
+                )
+            if question == self.flagged and judging.brought(run, text):
+                yield Finding(
+                    "order lost",
+                    f"“{question}” was refused, and in its place in your list stands the answer to another question.",
+                    "append follows the order in which calls end: let each return its text, and gather collect them.",
+                )
+        others = [
+            (question, text) for question, text in zip(questions, run.result, strict=True) if question != self.flagged
+        ]
+        yield from judging.answers_fit(run, [text for _, text in others], [("", question) for question, _ in others])
+
+
+class RetriesOnRetries(SomeFail):
+    """One question meets a rate limit each time it is sent."""
+
+    def scenarios(self) -> Iterator[Scenario]:
+        questions = QUESTIONS[: self.count]
+        self.flagged = questions[2]
+        faults = Faults(rate_limited=self.flagged, retry_after=0.05)
+        yield Scenario((list(questions),), questions, client=True, faults=faults, repeats=True)
+
+    def judge(self, run: Run) -> Findings:
+        count = sum(self.flagged in served.question for served in run.served)
+        if count > 5:
+            yield Finding(
+                "retries on top of retries",
+                f"“{self.flagged}” was sent {count} times: three tries of yours, three of the client's in each.",
+                "One place tries again. Leave it to the client, or give it `max_retries=0`.",
+            )
+        yield from super().judge(run)
+
+
+class WrongClock(Patient):
+    """Returns how long all calls together took, beside their texts."""
+
+    def judge(self, run: Run) -> Findings:
+        yield from self.sound(run)
+        yield from judging.nothing_left(run)
+        yield from judging.at_once(run)
+        yield from a_dictionary(run, ("answers", "seconds"))
+        seconds: Any = run.result["seconds"]
+        yield from a_number(seconds, "seconds")
+        true = judging.whole(judging.calls_spans(run))
+        if not about(seconds, true):
+            yield Finding(
+                "wrong clock",
+                f"The calls took {duration(true)}, and the result says {duration(seconds)}.",
+                "The clock has to be read again after the answers are there, which is after the `await`.",
+            )
+
+
+BUGS: dict[str, Task] = {
+    "no_await": OneQuestion(),
+    "await_in_a_loop": Patient(),
+    "ordinary_client": OwnClient(),
+    "time_sleep": Patient(),
+    "no_limit": StrictService(),
+    "lost_failures": SomeFail(),
+    "retries_on_retries": RetriesOnRetries(),
+    "task_nobody_keeps": Patient(),
+    "wrong_clock": WrongClock(),
+    "client_for_every_call": OwnClient(),
+    "wrong_pairs": Patient(),
+}

@@ -1,0 +1,547 @@
+"""What can be said of a run: each judgement yields what is wrong, the thing to look at first, first.
+
+A judgement is a generator of findings. A task chains several; the first finding is the one that the learner gets.
+"""
+
+import asyncio
+import inspect
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+from openai.types.chat import ChatCompletion
+
+from ..errors import WorkbookError
+from ..wire.failures import explain
+from ..wire.trace import Call
+from ..words import duration, one_line
+from .running import LIMIT, Run, nested
+from .watchdog import own_line
+
+BLOCKED = 0.15  # seconds; an event loop that stood still for longer was blocked
+IDLE = 0.15  # share of the time that slots may stand empty while questions wait
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence on what was seen, one on where to look. `kind` is a name for programs."""
+
+    kind: str
+    seen: str
+    look: str
+    broken: bool = False  # it raised
+
+
+Findings = Iterator[Finding]
+Span = tuple[float, float]  # from second, to second
+
+
+# ---- how the run went ----------------------------------------------------------------------------------------------
+
+
+def it_ended(run: Run) -> Findings:
+    """It came to its end, and by itself."""
+    if run.refused:
+        yield Finding(
+            "left the computer",
+            f"Your function tried to reach {run.refused[0]}; a check lets nothing leave this computer.",
+            "Use a client made after connect(), or the one that your function is given: it leads to the mock API.",
+        )
+    if run.cancelled_others:
+        yield Finding(
+            "cancelled others",
+            "Your function cancelled tasks that it did not make: asyncio.all_tasks() has the notebook's own, too.",
+            "Keep a list of the tasks that you make, and cancel those: without its own, a kernel runs no more cells.",
+        )
+    if run.stuck_at:
+        yield Finding(
+            "endless",
+            f"After {LIMIT:g} seconds your function was still busy in {_line(run)}, so it was stopped.",
+            "Ask yourself what ends that loop; and whatever waits has to wait with `await`, or nothing else can run.",
+        )
+    if not run.ended:
+        asked = {pair for call in run.calls if call.outcome == "ok" and (pair := asks(run, call))}
+        missing = len(set(_pairs(run)) - asked)
+        if not run.calls:
+            so_far, look = "it had sent no call", "Something waits before the first call: what does it wait for?"
+        elif missing:
+            so_far = f"{_number(missing)} of its calls had no answer"
+            look = "Something waits for what never comes: is every slot given back that was taken?"
+        else:
+            so_far = "all its calls had been answered"
+            look = "Something waits for more: what ends your workers, or your loop, when all is done?"
+        yield Finding(
+            "endless", f"After {LIMIT:g} seconds your function had not ended, and {so_far}; so it was stopped.", look
+        )
+    if run.error is not None:
+        yield _raised(run.error)
+
+
+def _line(run: Run) -> str:
+    line = run.stuck_at or max(run.blocks).line
+    return f"line {line.number} of its cell (`{one_line(line.code, 60)}`)"
+
+
+def innermost(error: BaseException | None) -> BaseException | None:
+    """The first error in a group of errors; another one as it is."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    return error
+
+
+def _raised(error: BaseException | None) -> Finding:
+    error = innermost(error)
+    assert error is not None
+    name, said = type(error).__name__, one_line(str(error), 160)
+    look = "Run your function by itself in a cell: the traceback shows the way there."
+    if advice := next((advice for sign, advice in _SIGNS if sign in f"{name}: {said}"), None):
+        look = advice
+    elif isinstance(error, WorkbookError):
+        said, look = error.happened, error.what_to_do
+    elif isinstance(error, openai.OpenAIError):
+        explained = explain(error)
+        passing = isinstance(error, (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError))
+        said = explained.happened
+        look = "A call may fail: decide what your function does then." if passing else explained.what_to_do
+    what = f"{name}: {said}" if said else name
+    return Finding("raised", f"Your function raised an error{_line_of(error)}: {what}", look, broken=True)
+
+
+_SIGNS = [
+    ("asyncio.run() cannot be called", "The notebook's event loop is running already: write `await …` in its place."),
+    ("'coroutine' object", "An `await` is missing before the call that made this coroutine."),
+    ("'_GatheringFuture' object", "An `await` is missing before `asyncio.gather(…)`."),
+    ("APIRemovedInV1", "The SDK was called like that before its version 1: now `client.chat.completions.create(…)`."),
+    ("client has been closed", "The client was closed before its calls were done: `await` them inside `async with`."),
+    ("context manager protocol", "Write `async with` in place of `with`: what begins and ends here has to be awaited."),
+    ("await wasn't used with future", "An `await` is missing before `asyncio.gather(…)`."),
+    ("Passing coroutines is forbidden", "Make tasks of them first, and keep them: `asyncio.create_task(…)` for each."),
+    ("InvalidStateError", "A task has no result before it is done: ask `task.done()`, or only those that are."),
+    ("'_asyncio.Task' object", "A task is not its result yet: `await` it, or ask `task.result()` when it is done."),
+    ("unhashable type: 'list'", "`gather` takes calls, not a list of them: put a star before it, `gather(*calls)`."),
+    ("a coroutine or an awaitable is required", "Give gather calls without `await`: it awaits them itself."),
+    ("can't be used in 'await' expression", "What stands behind `await` is no coroutine: is it the ordinary client?"),
+    ("is not defined", "Check the spelling, and that the cell which defines or imports it has been run."),
+    ("CancelledError", "Your function was cancelled, perhaps by itself: cancel only the tasks that you made."),
+    ("TimeoutError", "The time was up, and nobody caught that: decide what your function returns then."),
+]  # fmt: skip
+
+
+def _line_of(error: BaseException) -> str:
+    """The last line of the learner's own that the error passed through."""
+    found, traceback = None, error.__traceback__
+    while traceback is not None:
+        found = own_line(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno) or found
+        traceback = traceback.tb_next
+    return f" in line {found.number} (`{one_line(found.code, 60)}`)" if found else ""
+
+
+def it_awaited(run: Run) -> Findings:
+    """It awaited what it called, and returned results, not calls that have not begun."""
+    for value in nested(run.result):
+        if inspect.iscoroutine(value):
+            name = value.__qualname__.rpartition(".")[2]
+            yield Finding(
+                "coroutine returned",
+                f"Your function returned a coroutine (`{name}`) where a result belongs: a call that has not begun.",
+                "Put `await` before it, or hand all of them to `await asyncio.gather(*calls)`.",
+            )
+        if isinstance(value, asyncio.Future) or inspect.isawaitable(value):
+            yield Finding(
+                "task returned",
+                "Your function returned a task where its result belongs.",
+                "`await` each task, or all of them with `await asyncio.gather(*tasks)`; that gives the results.",
+            )
+    if run.forgotten:
+        yield Finding(
+            "never awaited",
+            f"`{run.forgotten[0]}` was called and never awaited" + ("." if run.calls else ", and so nothing was sent."),
+            "Calling an `async def` only makes a coroutine; `await` starts it, and so do gather and create_task.",
+        )
+
+
+def it_asked(run: Run) -> Findings:
+    """It sent calls: each question to each model, once."""
+    if not run.calls:
+        yield from loop_stayed_free(run)
+    if not run.calls and any(isinstance(value, str) and value for value in nested(run.result)):
+        yield Finding(
+            "invented",
+            "Your function returned something, but it sent no call: these answers are invented.",
+            "The check asks other questions than the notebook; send them with `client.chat.completions.create(…)`.",
+        )
+    if not run.calls:
+        yield Finding(
+            "nothing sent",
+            "Your function ended without sending a single call.",
+            "Send each question with `await client.chat.completions.create(…)`; the notebook shows a whole call.",
+        )
+    for call in run.calls:
+        if (several := sum(question in call.question for question in set(run.scenario.questions))) > 1:
+            yield Finding(
+                "one call for all",
+                f"One of your calls asks {_number(several)} questions together.",
+                "Make a call for each question: only then each has an answer of its own, and they wait together.",
+            )
+    wanted = Counter(_pairs(run))
+    asked = Counter(pair for call in run.calls if (pair := asks(run, call)) is not None)
+    if strange := [call for call in run.calls if asks(run, call) is None]:
+        call, models = strange[0], run.scenario.models
+        if models and call.model not in models:
+            yield Finding(
+                "another model",
+                f"Your function asked {call.model}, and the check gave it {_listed(models)}.",
+                "Use the parameter for the models: the check gives other ones than the notebook.",
+            )
+        yield Finding(
+            "another question",
+            f"Your function asked “{short(call.question)}”, which the check did not give it.",
+            "Use the parameter for the question: the check gives other ones than the notebook.",
+        )
+    missing, twice = list((wanted - asked).elements()), list((asked - wanted).elements())
+    if missing and twice and not run.scenario.repeats:
+        model, question = twice[0]
+        yield Finding(
+            "the same again",
+            f"{_number(asked[twice[0]]).capitalize()} of your calls asked {model or 'the model'} “{short(question)}”, "
+            f"and {_many(len(missing), 'call')} never came.",
+            "Each call needs its own question, in its own list of messages: do they all use one variable?",
+        )
+    if missing:
+        model, question = missing[0]
+        what = f"{model} was" if model else f"“{short(question)}” was"
+        yield Finding(
+            "not asked",
+            f"{_share(len(missing), wanted.total(), 'call')} never came: {what} not asked.",
+            "Go through all that the function was given; and see that one failure does not end the loop.",
+        )
+    if twice and not run.scenario.repeats:
+        model, question = twice[0]
+        yield Finding(
+            "asked again",
+            f"Your function asked {model or 'the model'} “{short(question)}” {asked[twice[0]]} times in "
+            "separate calls.",
+            "Each call is paid for: keep the first answer. And the client tries again by itself what may pass.",
+        )
+
+
+def loop_stayed_free(run: Run) -> Findings:
+    """Nothing blocked the event loop."""
+    if calls := [call for call in run.calls if call.blocking]:
+        where = f", in {_line(run)}" if run.blocks else ""
+        yield Finding(
+            "blocked loop",
+            f"The ordinary client sent {_many(len(calls), 'call')} from inside your coroutine{where}: "
+            "while it waits, the event loop is blocked and nothing else can run.",
+            "Use `AsyncOpenAI`, and `await` its calls.",
+        )
+    seconds = sum(block.seconds for block in run.blocks)
+    if seconds > BLOCKED:
+        yield Finding(
+            "blocked loop",
+            f"The event loop was blocked for {duration(seconds)}, in {_line(run)}: nothing else could run meanwhile.",
+            "What waits has to wait with `await` (`await asyncio.sleep(…)`); what cannot goes into asyncio.to_thread.",
+        )
+
+
+def one_client(run: Run) -> Findings:
+    if len(run.clients) > 1:
+        yield Finding(
+            "many clients",
+            f"{len(run.clients)} clients sent your {_many(len(run.calls), 'call')}: each had to open a connection of "
+            "its own.",
+            "Make one client before the calls, and give it to all of them.",
+        )
+    if run.given and run.clients and not any(client is run.given for client in run.clients):
+        yield Finding(
+            "own client",
+            "Your function made a client of its own, and left the one that it is given unused.",
+            "Use its parameter `client`: one client keeps its connections for all calls.",
+        )
+    if run.client_closed:
+        yield Finding(
+            "client closed",
+            "Your function closed the client that it was given, and whoever gave it can use it no more.",
+            "Who makes a client closes it: leave out the `async with client` and the `client.close()`.",
+        )
+
+
+def client_closed(run: Run) -> Findings:
+    """The client that it made is closed."""
+    if any(not client.is_closed for client in run.clients):
+        yield Finding(
+            "client left open",
+            "When your function returned, its client was still open, and so were its connections.",
+            "Write `async with AsyncOpenAI() as client:` around the calls: that closes it, whatever happens.",
+        )
+
+
+# ---- what was in flight when ---------------------------------------------------------------------------------------
+
+
+def at_once(run: Run, spans: Sequence[Span] | None = None) -> Findings:
+    """All calls were in flight together."""
+    spans = calls_spans(run) if spans is None else spans
+    most = most_at_once(spans)
+    if len(spans) > 1 and most == 1:
+        slowest = max(end - start for start, end in spans)
+        yield Finding(
+            "one by one",
+            f"Your {_number(len(spans))} calls were in flight one after the other: {duration(whole(spans))}, where the "
+            f"slowest took {duration(slowest)}.",
+            "An `await` in a loop waits before the next call is sent: start all of them first (gather, TaskGroup, "
+            "create_task), then wait.",
+        )
+    if most < len(spans):
+        yield Finding(
+            "too few in flight",
+            f"Of your {_number(len(spans))} calls only {most} were in flight at the same time.",
+            "Start all of them before you wait for the first answer.",
+        )
+
+
+def within_limit(run: Run, limit: int, at_least: int | None = None) -> Findings:
+    """Never more than `limit` calls were in flight, and as many at one moment (or `at_least` so many)."""
+    most = most_at_once(calls_spans(run))
+    if most == 1 < limit:
+        yield Finding(
+            "one by one",
+            f"Only one of your calls was in flight at a time, where {limit} were allowed.",
+            "An `await` in a loop lets one call through at a time, and so does a lock: start them all with gather, and "
+            "let each take a slot of one `asyncio.Semaphore(limit)`.",
+        )
+    if most > limit:
+        yield Finding(
+            "too many in flight",
+            f"{most} calls were in flight at once, and the limit was {limit}.",
+            "All calls share one `slots = asyncio.Semaphore(limit)`, and each is made inside `async with slots:`.",
+        )
+    if most < (at_least or limit):
+        yield Finding(
+            "too few in flight",
+            f"At most {most} calls were in flight at once, where {limit} were allowed.",
+            "Use the parameter `limit`: the check gives another one than the notebook.",
+        )
+
+
+def no_idle_slots(run: Run, limit: int) -> Findings:
+    """As soon as a call ended the next one was sent, while there was one."""
+    spans = calls_spans(run)
+    begin, last = min(start for start, _ in spans), max(start for start, _ in spans)
+    busy = sum(min(end, last) - start for start, end in spans)
+    idle = 1 - busy / (limit * (last - begin)) if last > begin else 0.0
+    if idle > IDLE:
+        yield Finding(
+            "idle slots",
+            f"While questions were waiting, {idle:.0%} of your {limit} slots stood empty: "
+            "no call was followed at once by the next.",
+            "A group of calls waits for its slowest: let each question wait for a slot of its own, with a semaphore.",
+        )
+
+
+def nothing_left(run: Run) -> Findings:
+    """When the function returned, nothing of it was running."""
+    if run.left or run.in_flight:
+        flight = f" ({_many(len(run.in_flight), 'call')} in flight, each of them paid for)" if run.in_flight else ""
+        what = f"{_many(len(run.left), 'task')} of it ({_listed(set(run.left))})" if run.left else "some of its calls"
+        yield Finding(
+            "left running",
+            f"Your function returned while {what} went on running{flight}.",
+            "Is an `await` missing, before gather perhaps? What you don't need any more you cancel, then await.",
+        )
+
+
+# ---- what it returned ----------------------------------------------------------------------------------------------
+
+
+def a_list(run: Run, length: int, of_what: str) -> Findings:
+    """It returned a list with an entry for each question or model."""
+    result = run.result
+    if result is None:
+        yield Finding(
+            "nothing returned",
+            "Your calls are fine, but your function returned None.",
+            "A `return` is missing at its end: what is only printed cannot be used by anybody.",
+        )
+    if not isinstance(result, (list, tuple)):
+        yield Finding(
+            "wrong type",
+            f"Your function returned {kind_of(result)}, and a list is needed: {of_what}.",
+            "Compare what you return with the task's description.",
+        )
+    elif len(result) != length:
+        yield Finding(
+            "answers lost" if len(result) < length else "too many results",
+            f"Your list has {_many(len(result), 'entry')}, where {length} belong.",
+            "There is one entry for each, also for a call that failed.",
+        )
+    elif errors := [entry for entry in result if isinstance(entry, BaseException)]:
+        yield Finding(
+            "errors as answers",
+            f"Your list holds {kind_of(errors[0])} where an entry of yours belongs.",
+            "With return_exceptions=True gather gives errors as results: look at each result before you use it.",
+        )
+
+
+def dictionaries(run: Run, keys: Sequence[str]) -> Findings:
+    """Each entry of the result is a dictionary with these keys."""
+    for row in run.result:
+        yield from dictionary(row, keys, "An entry of your list")
+
+
+def dictionary(value: Any, keys: Sequence[str], what: str = "What your function returned") -> Findings:
+    """It is a dictionary with these keys."""
+    if not isinstance(value, dict):
+        yield Finding(
+            "wrong type",
+            f"{what} is {kind_of(value)}, and a dictionary is needed.",
+            f"It has the keys {_listed(keys)}.",
+        )
+    elif missing := [key for key in keys if key not in value]:
+        yield Finding(
+            "wrong keys",
+            f"A dictionary of yours has no key {missing[0]!r}; it has {_listed(map(repr, value)) or 'none'}.",
+            f"The keys are {_listed(map(repr, keys))}, spelled like that.",
+        )
+
+
+def answers_fit(run: Run, answers: Sequence[Any], pairs: Sequence[tuple[str, str]]) -> Findings:
+    """Each answer is the text that was sent for its (model, question)."""
+    came = {pair: text for pair in pairs if (text := answer_to(run, pair)) is not None}
+    for pair, answer in zip(pairs, answers, strict=True):
+        model, question = pair
+        whose = f"of {model}" if len(set(run.scenario.models)) > 1 else f"to “{short(question)}”"
+        if isinstance(answer, ChatCompletion):
+            yield Finding(
+                "wrong type",
+                "Your result holds a whole response where the text of the answer belongs.",
+                "The text is `response.choices[0].message.content`.",
+            )
+        elif pair in came and answer is None:
+            yield Finding(
+                "answer lost",
+                f"The answer {whose} came, but it is not in your result.",
+                "Follow that one answer through your code: where does it get lost?",
+            )
+        elif answer is not None and not isinstance(answer, str):
+            yield Finding(
+                "wrong type",
+                f"The answer {whose} is {kind_of(answer)} in your result, and it should be a string.",
+                "The text is `response.choices[0].message.content`.",
+            )
+        elif answer is not None and answer.strip() != came.get(pair, "").strip():
+            yield _unfitting(run, pair, answer, whose, came)
+
+
+def _unfitting(run: Run, pair: tuple[str, str], answer: str, whose: str, came: dict[tuple[str, str], str]) -> Finding:
+    others = [other for other, text in came.items() if text.strip() == answer.strip()]
+    if others:
+        model, question = others[0]
+        other = f"of {model}" if model != pair[0] else f"to “{short(question)}”"
+        return Finding(
+            "order lost",
+            f"Where the answer {whose} belongs, your result has the answer {other}.",
+            "What finishes first need not be what was asked first: gather keeps the order; else carry a number along.",
+        )
+    return Finding(
+        "invented",
+        f"Where the answer {whose} belongs, your result has “{short(answer)}”, which no call brought.",
+        "Return the text of the answer as it came, `response.choices[0].message.content`.",
+    )
+
+
+# ---- looking things up ---------------------------------------------------------------------------------------------
+
+
+def asks(run: Run, call: Call) -> tuple[str, str] | None:
+    """The (model, question) of the scenario that a call asks; None where it asks something else.
+
+    The question may stand in a longer prompt. Where any model will do, the model is "".
+    """
+    for model, question in _pairs(run):
+        if question in call.question and model in ("", call.model):
+            return model, question
+    return None
+
+
+def answer_to(run: Run, pair: tuple[str, str]) -> str | None:
+    """The text that came for a (model, question); None where none did."""
+    model, question = pair
+    if not any(call.outcome == "ok" and asks(run, call) == pair for call in run.calls):
+        return None
+    for served in reversed(run.served):
+        if served.answer and question in served.question and model in ("", served.model):
+            return served.answer
+    return None
+
+
+def brought(run: Run, text: str) -> bool:
+    """Whether a call brought this text."""
+    return any(served.answer.strip() == text.strip() for served in run.served if served.answer)
+
+
+def _pairs(run: Run) -> list[tuple[str, str]]:
+    return [(model, question) for question in run.scenario.questions for model in run.scenario.models or ("",)]
+
+
+def calls_spans(run: Run) -> list[Span]:
+    """From when to when each question was being asked, the pauses between its attempts included."""
+    spans: dict[object, Span] = {}
+    for number, call in enumerate(run.calls):
+        end = run.trace.now() if call.done is None else call.done
+        pair = asks(run, call) if run.scenario.repeats else None
+        start = spans[pair][0] if pair in spans else call.sent
+        spans[pair or number] = (start, end)
+    return list(spans.values())
+
+
+def most_at_once(spans: Iterable[Span]) -> int:
+    """The most of them that overlap at one moment."""
+    count = most = 0
+    for _, change in sorted(change for start, end in spans for change in ((start, 1), (end, -1))):
+        count += change
+        most = max(most, count)
+    return most
+
+
+def whole(spans: Sequence[Span]) -> float:
+    """Seconds from the first's start to the last one's end."""
+    return max(end for _, end in spans) - min(start for start, _ in spans)
+
+
+# ---- words ---------------------------------------------------------------------------------------------------------
+
+_NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+
+
+def _number(count: int) -> str:
+    return _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
+
+
+def _many(count: int, what: str) -> str:
+    plural = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
+    return f"{_number(count)} {what if count == 1 else plural}"
+
+
+def _share(count: int, of: int, what: str) -> str:
+    return f"{_number(count).capitalize()} of {_number(of)} {what}s" if of > 1 else f"The {what}"
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))
+
+
+def short(text: str) -> str:
+    return one_line(text, 50)
+
+
+def kind_of(value: object) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, BaseException):
+        return f"the error {type(value).__name__}"
+    name = {"str": "a string", "dict": "a dictionary", "int": "a number", "float": "a number", "set": "a set"}
+    kind = type(value).__name__
+    return name.get(kind, f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}")

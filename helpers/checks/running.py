@@ -1,0 +1,330 @@
+"""Runs a learner's function once, on the notebook's own event loop, and notes what it really did."""
+
+import asyncio
+import ctypes
+import inspect
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx2
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+from .. import session
+from ..catalog import Model
+from ..mock_api import Faults, MockAPI
+from ..mock_api.api import Served
+from ..timeline import Panel
+from ..wire import send
+from ..wire.exchange import Exchange
+from ..wire.trace import Call, Trace
+from .fence import fence
+from .watchdog import Block, Line, TimeUp, Watchdog, own_line
+
+LIMIT = 5.0  # seconds for one run
+LATENCY = 0.2  # seconds that a call takes, where a scenario says nothing else
+LAST_WORDS = 1.0  # seconds for cancelled tasks to end
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a function is called with, and what it meets."""
+
+    arguments: tuple[Any, ...]
+    questions: tuple[str, ...]  # that it has to ask
+    models: tuple[str, ...] = ()  # that it has to ask them; none: any one
+    client: bool = False  # whether its first argument is a client
+    repeats: bool = False  # whether a question may be sent several times, as it may fail
+    seconds: Mapping[str, float] = field(default_factory=dict)  # a call takes, by question or by model
+    faults: Faults = field(default_factory=Faults)
+
+
+class ExamAPI(MockAPI):
+    """A mock API that answers when the scenario says."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__()
+        super().reset(faults=scenario.faults)
+        self._scenario = scenario
+
+    def reset(self, seed: int | None = None, faults: Faults | None = None) -> None:
+        """Once, at its beginning; a `connect()` or `faults(…)` in the learner's function changes nothing."""
+        if not hasattr(self, "asked"):
+            super().reset(seed, faults)
+
+    def latency(self, model: Model, question: str, rng: Random) -> tuple[float, float]:
+        seconds = self._scenario.seconds
+        return seconds.get(question, seconds.get(model.name, LATENCY)), 0.0
+
+    def topic(self, question: str) -> str:
+        # a prompt may stand around it
+        return next((each for each in self._scenario.questions if each in question), question)
+
+    def answer(self, model: Model, question: str) -> str:
+        # no two alike, so that it can be seen which answer went where; and awkward, as answers are
+        return f'"{question}" is a good one, says {model.name}: it depends.\nThat is all.'
+
+
+@dataclass
+class Run:
+    """What came of one run."""
+
+    scenario: Scenario
+    trace: Trace
+    served: list[Served] = field(default_factory=list)  # the mock API's own log
+    clients: list[Any] = field(default_factory=list)  # that sent something
+    refused: list[str] = field(default_factory=list)  # hosts that nothing was sent to
+    blocks: list[Block] = field(default_factory=list)  # of the event loop
+    forgotten: list[str] = field(default_factory=list)  # coroutines that nobody awaited
+    left: list[str] = field(default_factory=list)  # tasks that were running when the function returned
+    in_flight: list[Call] = field(default_factory=list)  # calls that were
+    given: httpx2.AsyncClient | None = None  # what the client that it was given sends with
+    cancelled_others: bool = False  # tasks that it did not make
+    client_closed: bool = False  # whether it closed that one
+    panel: Panel = field(default_factory=lambda: Panel("Your run", (), 0.0))  # when the function returned
+    seconds: float = 0.0
+    result: Any = None
+    error: BaseException | None = None
+    ended: bool = True  # within the limit
+    stuck_at: Line | None = None
+
+    @property
+    def calls(self) -> list[Call]:
+        return self.trace.calls
+
+
+_mark: ContextVar[object] = ContextVar("run", default=None)
+
+
+async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Run:
+    """Awaits the function with the scenario's arguments, against a mock API made for it, for LIMIT seconds at most.
+
+    Afterwards nothing of it is running, and the session is what it was.
+    """
+    api = ExamAPI(scenario)
+    async with session.answered_by(api) as url:
+        with (
+            _marked_tasks(function) as (tasks, decoy, ours),
+            fence(url, ours) as refused,
+            Trace("Your run", ours) as trace,
+            _senders(ours) as clients,
+            _warnings() as warned,
+            Watchdog(LIMIT, api.close) as watchdog,
+        ):
+            noted = Run(scenario, trace, clients=clients, refused=refused, blocks=watchdog.blocks)
+            async with AsyncExitStack() as opened:
+                arguments = scenario.arguments
+                if scenario.client:
+                    noted.given = DefaultAsyncHttpxClient()
+                    client = await opened.enter_async_context(AsyncOpenAI(http_client=noted.given))
+                    arguments = (client, *arguments)
+                token = _mark.set(tasks)
+                task = asyncio.get_running_loop().create_task(_start(function, arguments))
+                _mark.reset(token)
+                began = trace.now()
+                try:
+                    await asyncio.wait({task}, timeout=LIMIT)
+                    noted.seconds = trace.now() - began
+                    noted.ended = task.done()
+                    await _note_what_runs(noted, [each for each in tasks if each is not task])
+                    noted.panel = trace.panel()
+                    noted.client_closed = scenario.client and client.is_closed()
+                finally:
+                    api.close()
+                    noted.cancelled_others = decoy.cancelled() or bool(decoy.cancelling())
+                    await _end([*tasks, decoy])
+            noted.stuck_at = watchdog.stuck_at
+            if task.done():
+                _note_outcome(noted, task)
+            for each in tasks:
+                _give_up(each)
+            noted.forgotten = _forgotten(warned)
+        noted.served = list(api.served)
+    return noted
+
+
+async def _start(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:
+    try:
+        return await function(*arguments)
+    except (SystemExit, KeyboardInterrupt) as error:  # which would go through the event loop, and end the kernel
+        raise RuntimeError(f"{type(error).__name__}: your function wanted to end the whole program.") from error
+
+
+async def _note_what_runs(noted: Run, tasks: list[asyncio.Task]) -> None:
+    for _ in range(5):  # whoever was cancelled tells those it waits for
+        await asyncio.sleep(0)
+    running = [task for task in tasks if not task.done() and not task.cancelling()]
+    noted.left = [name for task in running if (name := _name(task)) is not None]
+    if cancelled := [task for task in tasks if not task.done() and task.cancelling()]:
+        await asyncio.wait(cancelled, timeout=LAST_WORDS)
+    noted.in_flight = [call for call in noted.calls if call.outcome == "running"]
+
+
+def _name(task: asyncio.Task) -> str | None:
+    """What a task is running; None for a client's own farewell."""
+    name = getattr(task.get_coro(), "__qualname__", "") or "a task"
+    return None if name.endswith("aclose") else name.rpartition(".")[2]
+
+
+async def _end(tasks: list[asyncio.Task]) -> None:
+    began = asyncio.get_running_loop().time()
+    while running := [task for task in tasks if not task.done()]:
+        waited = asyncio.get_running_loop().time() - began
+        for task in running:
+            if waited > LAST_WORDS / 2:  # it swallows its cancellation
+                _park(task)
+            else:
+                task.cancel()
+        await asyncio.wait(running, timeout=0.05)
+        if waited > LAST_WORDS / 2:
+            return
+
+
+def _park(task: Any) -> None:
+    """Takes a task that will not end from the event loop: nothing wakes it any more, and nobody waits for it."""
+    with suppress(AttributeError):  # another implementation of tasks
+        task._log_destroy_pending = False
+        for callback, _ in list(task._fut_waiter._callbacks or ()):
+            task._fut_waiter.remove_done_callback(callback)
+        asyncio.tasks._unregister_task(task)
+        # kept for ever, also while Python ends: to drop it would run its code once more, and might not end
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
+
+
+def _note_outcome(noted: Run, task: asyncio.Task) -> None:
+    if task.cancelled():
+        noted.error = asyncio.CancelledError()
+    elif isinstance(task.exception(), TimeUp):
+        noted.ended = False
+    elif error := task.exception():
+        noted.error = error
+    else:
+        noted.result = task.result()
+        for value in nested(noted.result):
+            _close(value)
+
+
+def _give_up(task: asyncio.Task) -> None:
+    """Lets go what a failed task's traceback holds: what Python says of it belongs here, not into some later cell."""
+    if task.done() and not task.cancelled() and (error := task.exception()):
+        traceback.clear_frames(error.__traceback__)
+        _close(getattr(error, "obj", None))
+
+
+def _close(value: Any) -> None:
+    if inspect.iscoroutine(value):
+        value.close()  # it will not be awaited any more, and Python need not warn of that
+
+
+def nested(value: Any, depth: int = 3) -> Iterator[Any]:
+    """A value, and what is in its lists and dictionaries."""
+    yield value
+    inside = value.values() if isinstance(value, dict) else value
+    if depth and isinstance(value, (list, tuple, set, frozenset, dict)):
+        for each in inside:
+            yield from nested(each, depth - 1)
+
+
+@contextmanager
+def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task], asyncio.Task, Callable[[], bool]]]:
+    """Collects the tasks that the run makes, and no others: the kernel's own are on the same loop.
+
+    Who asks asyncio for all tasks gets those, and a decoy that stands for the kernel's: a kernel whose tasks were
+    cancelled runs no cell any more. What a cell before has left running goes on, and is not the run's.
+    """
+    loop = asyncio.get_running_loop()
+    before, tasks = loop.get_task_factory(), list[asyncio.Task]()
+    decoy, all_tasks = loop.create_task(asyncio.sleep(86_400)), asyncio.all_tasks
+
+    def ours() -> bool:
+        """Whether what runs now belongs to the run; of a thread that cannot be told."""
+        try:
+            return asyncio.get_running_loop() is not loop or _mark.get() is tasks
+        except RuntimeError:
+            return True
+
+    def own_tasks(of: asyncio.AbstractEventLoop | None = None) -> set[Any]:
+        if of not in (None, loop):
+            return all_tasks(of)
+        return {task for task in (*tasks, decoy) if not task.done()}
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+        task: Any = before(loop, coroutine, **options) if before else asyncio.Task(coroutine, loop=loop, **options)
+        if _mark.get() is tasks:
+            tasks.append(task)
+        return task
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not context.get("message", "").endswith("exception was never retrieved"):  # the verdict says it
+            handler(loop, context) if handler else loop.default_exception_handler(context)
+
+    handler = loop.get_exception_handler()
+    loop.set_task_factory(make)
+    loop.set_exception_handler(handle)
+    learners = getattr(function, "__globals__", {})
+    imported = [name for name, value in learners.items() if value is all_tasks]
+    asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
+    learners.update(dict.fromkeys(imported, own_tasks))
+    try:
+        yield tasks, decoy, ours
+    finally:
+        asyncio.all_tasks = asyncio.tasks.all_tasks = all_tasks
+        learners.update(dict.fromkeys(imported, all_tasks))
+        loop.set_task_factory(before)
+        loop.set_exception_handler(handler)
+
+
+@contextmanager
+def _senders(ours: Callable[[], bool]) -> Iterator[list[Any]]:
+    """Collects the clients that send something for the run, each once."""
+    clients: list[Any] = []
+
+    def note(exchange: Exchange, client: object) -> None:
+        if ours() and not any(client is each for each in clients):
+            clients.append(client)
+
+    send.observers.append(note)
+    try:
+        yield clients
+    finally:
+        send.observers.remove(note)
+
+
+_NEVER_AWAITED = re.compile(r"coroutine '(.+)' was never awaited")
+_MADE_AT = re.compile(r'File "(.+)", line (\d+)')
+
+
+@contextmanager
+def _warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Keeps back what Python warns of; in the end all is passed on but the coroutines that nobody awaited."""
+    depth = sys.get_coroutine_origin_tracking_depth()
+    sys.set_coroutine_origin_tracking_depth(2)  # the warning says where it was made, perhaps by the SDK's wrapper
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.filterwarnings("always", message="coroutine .* was never awaited")
+            yield caught
+    finally:
+        sys.set_coroutine_origin_tracking_depth(depth)
+    for warning in caught:
+        if not _NEVER_AWAITED.match(str(warning.message)):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def _forgotten(caught: list[warnings.WarningMessage]) -> list[str]:
+    """The names of the learner's coroutines that were never awaited; a library may leave some of its own."""
+    names = []
+    for text in (str(warning.message) for warning in caught):
+        match, made_at = _NEVER_AWAITED.match(text), _MADE_AT.findall(text)
+        if made_at and "openai" in Path(made_at[-1][0]).parts:  # its wrapper around `create`
+            made_at.pop()
+        if match and made_at and own_line(made_at[-1][0], int(made_at[-1][1])):
+            names.append(match.group(1).rpartition(".")[2])
+    return names

@@ -1,0 +1,63 @@
+"""What may be handed to the workbook's functions, checked once for all, before anything is sent."""
+
+from collections.abc import Iterable, Mapping
+
+from .catalog import DEFAULT_MODEL
+from .errors import BadInput
+from .words import shortened, with_article
+
+
+def check_question(question: object) -> None:
+    """Raises BadInput for what cannot be sent as a question."""
+    if not isinstance(question, str):
+        raise BadInput(
+            f"A question is a string, and this is {with_article(type(question).__name__)}: {shortened(question)}.",
+            "Take it out of the list." if isinstance(question, list) else 'Write it in quotes: "What is Python?".',
+        )
+    if not question.strip():
+        raise BadInput("The question is empty.", "Write what you want to know between the quotes.")
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(
+            f"The question holds half a character (at position {error.start}), which cannot be sent.",
+            "Type that character again; it was probably cut in two when the text was copied.",
+        ) from error
+
+
+def check_model(model: object) -> None:
+    """Raises BadInput for what cannot be the name of a model."""
+    if not isinstance(model, str) or not model.strip():
+        raise BadInput(f"A model is named by a string, and this is {shortened(model)}.", f'Try "{DEFAULT_MODEL}".')
+
+
+def check_questions(questions: Iterable[str]) -> list[str]:
+    """The questions as a list; raises BadInput where there are none, or one that cannot be sent."""
+    questions = check_list(questions, "questions", "questions")
+    for question in questions:
+        check_question(question)
+    return questions
+
+
+def check_iterable(values: object, name: str, what: str) -> None:
+    """Raises BadInput for what is no list, and for a bare string where a list belongs."""
+    if isinstance(values, str):
+        raise BadInput(
+            f"`{name}` is a single string, and a list is needed.", f"Put it in brackets: [{shortened(values)}]."
+        )
+    if isinstance(values, Mapping) or hasattr(values, "columns"):
+        raise BadInput(
+            f"`{name}` is {with_article(type(values).__name__)}, and a list is needed.",
+            f'Give one column of it, such as {name}=table["question"].',
+        )
+    if not isinstance(values, Iterable):
+        raise BadInput(f"`{name}` is {with_article(type(values).__name__)}, not a list.", f"Give a list of {what}.")
+
+
+def check_list(values: Iterable[str], name: str, what: str) -> list[str]:
+    """The values as a list; raises BadInput for none, and for a bare string where a list belongs."""
+    check_iterable(values, name, what)
+    values = list(values)
+    if not values:
+        raise BadInput(f"There are no {what} in `{name}`.", "Put at least one into the list.")
+    return values

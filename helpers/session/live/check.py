@@ -1,0 +1,172 @@
+"""Whether live mode will work: one free request, and what came of it in words."""
+
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+from openai import OpenAI
+
+from ...errors import WorkbookError
+from ...wire.failures import NO_CREDIT, as_said, service_words
+from .access import NO_KEY, OPENAI, Access
+from .secrecy import hidden
+
+SECONDS = 10.0  # of patience with the free request
+TLS = (
+    "A proxy or a virus scanner may be opening what is encrypted: ask those who run your network for its certificate, "
+    "and install it in the system (or set SSL_CERT_FILE to its file)."
+)
+
+PASSWORD = "The proxy of your network wants a password (407).", "Ask those who run your network."
+
+Listed = Mapping[str, date | None]  # models, and the day on which each shuts down, where that is told
+
+
+def client_for(access: Access) -> OpenAI:
+    """The client that the free request is sent with; it reads proxies and certificates from the environment."""
+    try:
+        return OpenAI(base_url=access.url, api_key=access.key, max_retries=0, timeout=SECONDS)
+    except (ImportError, ValueError) as error:  # a SOCKS proxy, or an address that is none
+        raise WorkbookError(
+            f"The proxy that is set in the environment cannot be used ({hidden(str(error))}).",
+            "Set HTTPS_PROXY to an http:// proxy, or remove ALL_PROXY, before you start JupyterLab.",
+        ) from error
+
+
+def list_models(client: OpenAI, access: Access) -> Listed | None:
+    """What the service offers: free, and proof that address and key are right. None: it does not let this key see.
+
+    Raises WorkbookError, in words, where live mode would not work.
+    """
+    try:
+        content = json.loads(_content(client))
+        entries = (content.get("data") or []) if "data" in content else content["models"]
+        if not isinstance(entries, list):
+            raise TypeError("It is no list.")
+        named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+        return {entry["id"]: _day(entry.get("shutdown_date")) for entry in named}
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise WorkbookError(
+            f"What answers at {access.shown} is not a model service (a web page, perhaps).",
+            "Check the address: it usually ends in /v1. Or the network wants you to log in first: open a web page.",
+        ) from error
+    except openai.APIStatusError as error:
+        if error.status_code in (401, 403) and "insufficient permissions" in service_words(error).lower():
+            return None  # a key with restrictions: it may ask, but not look
+        raise WorkbookError(*_refusal(error, access)) from error
+    except openai.APIConnectionError as error:
+        raise WorkbookError(*_no_connection(error, access)) from error
+
+
+def _content(client: OpenAI) -> bytes:
+    """The answer; the time limit is for all of it. (The client's own is for each piece.)"""
+    began, content = time.monotonic(), b""
+    with client.models.with_streaming_response.list() as response:
+        try:
+            for piece in response.iter_bytes():
+                content += piece
+                if time.monotonic() - began > SECONDS:
+                    raise httpx2.ReadTimeout("It is still not all there.")
+        except httpx2.TimeoutException as error:
+            raise openai.APITimeoutError(request=response.http_request) from error
+        except httpx2.TransportError as error:
+            raise openai.APIConnectionError(request=response.http_request) from error
+    return content
+
+
+def _day(text: object) -> date | None:
+    try:
+        return date.fromisoformat(str(text)[:10])
+    except ValueError:
+        return None
+
+
+def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
+    status, said = error.status_code, as_said(error)
+    if status == 401 and access.key == NO_KEY:
+        return (
+            f"{access.shown} wants a key (401).",
+            'Write it into .env under a name of its own, and give that name: key_from="MY_SERVICE_KEY". '
+            "(In the key panel, type it there.)",
+        )
+    if status == 401:
+        where = " (platform.openai.com/api-keys)" if access.url == OPENAI else ""
+        return (
+            f"{access.shown} did not accept {access.origin} (401): it is mistyped, cut short, expired or for another "
+            "service.",
+            f"Copy it again{where}, or make a new one.",
+        )
+    if status == 403:
+        return f"{access.shown} does not allow this (403){said}", "Ask whoever runs the account or the network."
+    if status in (404, 405):
+        return (
+            f"There is no model service at {access.shown} ({status}).",
+            "Check the address: it usually ends in /v1.",
+        )
+    if status == 407:
+        return PASSWORD
+    if status == 400 and access.url.startswith("http://") and "HTTPS" in error.response.text:
+        return f"{access.shown} wants its https address (400).", "Write https:// in place of http://."
+    if error.code == "insufficient_quota":
+        return NO_CREDIT
+    if status == 429:
+        return f"{access.shown} takes no more requests now (429){said}", "Wait a minute, then connect again."
+    if status >= 500:
+        return f"{access.shown} has a problem of its own ({status}).", "It is not your code: try again in a while."
+    return f"{access.shown} refused the request ({status}){said}", "Check the address and the key."
+
+
+def _no_connection(error: BaseException, access: Access) -> tuple[str, str]:
+    causes = list(_causes(error))
+    names = {type(cause).__name__ for cause in causes}
+    texts = " ".join(map(str, causes))
+    host, proxied = urlsplit(access.url).hostname, _proxy(access)
+    way = " through the proxy that is set in the environment" if proxied else ""
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return f"The certificate that {host} shows{way} is not one that this computer trusts.", TLS
+    if "WRONG_VERSION_NUMBER" in texts or (isinstance(causes[-1], ssl.SSLError)):
+        return (
+            f"No encrypted connection to {host} could be made{way}.",
+            "If the service is on your own computer or network, its address may begin with http:// in place of https://.",
+        )
+    if "gaierror" in names:
+        if proxied:
+            return "The proxy that is set in the environment cannot be found.", "Check HTTPS_PROXY and HTTP_PROXY."
+        if access.url == OPENAI:
+            return f"{host} cannot be found: there seems to be no network.", "Connect to it, then try again."
+        return f"{host} cannot be found.", "Check how the address is spelt, and whether there is a network."
+    if "ProxyError" in names:
+        if "407" in str(error.__cause__):
+            return PASSWORD
+        return f"The proxy of your network did not let the request through ({hidden(str(error.__cause__))}).", (
+            "Ask those who run your network."
+        )
+    if proxied:
+        return f"{host} cannot be reached{way}.", "Check HTTPS_PROXY and HTTP_PROXY, or ask those who run your network."
+    if isinstance(error, openai.APITimeoutError):
+        return f"{host} did not answer within {SECONDS:g} seconds.", "Check the network, and try again."
+    if access.is_here:
+        return f"Nobody answers at {access.shown}.", "Start the service on your computer, or check the port."
+    return f"{host} cannot be reached.", "Check your network, and the address."
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _proxy(access: Access) -> bool:
+    """Whether the environment leads requests to this address through a proxy."""
+    from urllib.request import getproxies, proxy_bypass
+
+    if access.is_here:  # see environment.no_proxy_here
+        return False
+    parts = urlsplit(access.url)
+    proxies = getproxies()
+    return bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.hostname or "")

@@ -1,0 +1,109 @@
+"""The rate limits that an account really has, as the answers' headers tell them, in words."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from ...wire.exchange import Exchange
+from ...wire.failures import NO_CREDIT
+from ...wire.headers import DAY, Unit, read_limit
+
+MINUTE, HOUR = 60.0, 3600.0  # seconds
+PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day"}
+MANY = 1_000  # questions of which it is said how long they take at least
+
+
+class Rate(NamedTuple):
+    """So many in `period` seconds."""
+
+    limit: float
+    period: float
+
+    @property
+    def per_minute(self) -> float:
+        return self.limit / self.period * MINUTE
+
+
+class Limits(NamedTuple):
+    """Of one model; None where the service does not tell."""
+
+    requests: Rate | None = None
+    tokens: Rate | None = None
+
+    def __str__(self) -> str:
+        """
+        >>> print(Limits(Rate(500, 60), Rate(200_000, 60)))
+        500 requests a minute, 200,000 tokens a minute: 1,000 questions take at least 2 minutes
+        """
+        parts = [
+            f"{rate.limit:,.0f} {unit} {PERIODS[rate.period]}"
+            for unit, rate in (("requests", self.requests), ("tokens", self.tokens))
+            if rate is not None
+        ]
+        if self.requests is None:
+            return ", ".join(parts)
+        return f"{', '.join(parts)}: {MANY:,} questions take at least {_long(MANY / self.requests.per_minute)}"
+
+
+class LimitsSeen:
+    """Reads the headers of what comes back. An observer: see `send.observers`.
+
+    `news` is called once for each model, with the sentence on its limits, when they are known; and once when the
+    account has no credit left.
+    """
+
+    def __init__(self, news: Callable[[str], object]) -> None:
+        self._news = news
+        self.limits: dict[str, Limits] = {}  # by model, the one that was told of last at the end
+        self.no_credit = False
+
+    def __call__(self, exchange: Exchange, _client: object) -> None:
+        if exchange.method == "POST":
+            exchange.at_end(self._ended)
+
+    def _ended(self, exchange: Exchange) -> None:
+        status, headers = exchange.status, exchange.headers
+        if status == 429 and exchange.response.code == "insufficient_quota":
+            self.has_no_credit()
+        if status == 200:
+            self.no_credit = False
+        if status == 200 and any(f"x-ratelimit-limit-{unit}" in headers for unit in ("requests", "tokens")):
+            self.tell(exchange.request.model, headers)
+
+    def tell(self, model: str, headers: Mapping[str, str]) -> None:
+        limits = Limits(_rate(headers, "requests"), _rate(headers, "tokens"))
+        if limits == Limits() or not model:
+            return
+        new = self.limits.pop(model, None) is None
+        self.limits[model] = limits
+        if new:
+            self._news(f"Your limits for {model}: {limits}.")
+
+    def has_no_credit(self) -> None:
+        if not self.no_credit:
+            self.no_credit = True
+            self._news(" ".join(NO_CREDIT))
+
+
+def _rate(headers: Mapping[str, str], unit: Unit) -> Rate | None:
+    """The limit, for the period that its `reset` fits best; small accounts have limits for a day."""
+    there = read_limit(headers, unit)
+    if there is None:
+        return None
+    # without a reset that says more it is what OpenAI counts by
+    per_second = there.per_second or there.limit / MINUTE
+    seconds = there.limit / per_second
+    return Rate(there.limit, min(PERIODS, key=lambda period: abs(math.log(seconds / period))))
+
+
+def _long(minutes: float) -> str:
+    """
+    >>> _long(0.4), _long(1.5), _long(90), _long(4_000)
+    ('a minute', '2 minutes', '1.5 hours', '2.8 days')
+    """
+    if minutes <= 1:
+        return "a minute"
+    if minutes < 60:
+        return f"{math.ceil(minutes)} minutes"
+    hours = minutes / 60
+    return f"{hours:.1f} hours" if hours < 24 else f"{hours / 24:.1f} days"

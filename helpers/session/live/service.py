@@ -1,0 +1,188 @@
+"""What live mode has found out and keeps: the address, the models, the account's limits, the budget."""
+
+import math
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import date
+from urllib.parse import urlsplit
+
+from openai import OpenAI
+
+from ...catalog import MODELS
+from ...errors import BadInput, BudgetReached, WorkbookError
+from ...wire.exchange import Exchange
+from ...wire.failures import NO_CREDIT
+from ...wire.totals import Totals
+from ...words import counted, usd
+from .access import Access
+from .check import Listed, list_models
+from .limits import MINUTE, LimitsSeen
+from .offer import Offer, age_of_prices
+
+BUDGET = 0.25  # USD; of a session, where nobody says another
+
+# the free request goes out whatever the mode is
+checking: ContextVar[bool] = ContextVar("checking", default=False)
+
+
+def today() -> date:
+    return date.today()
+
+
+def is_forbidden() -> bool:
+    return os.environ.get("WORKBOOK_MODE", "").strip().lower() == "practice"
+
+
+def check_it_is_allowed() -> None:
+    """Raises WorkbookError where a class, or the tests, have switched it off."""
+    if is_forbidden():
+        raise WorkbookError(
+            "Live mode is switched off here (WORKBOOK_MODE=practice).", "connect() gives you practice mode."
+        )
+
+
+def checked_budget(budget: object) -> float:
+    """USD. Raises BadInput for what is no amount of money."""
+    if isinstance(budget, bool) or not isinstance(budget, int | float) or not budget > 0:
+        raise BadInput(
+            f"budget={budget!r} is not an amount of US dollars.",
+            f"Give one above 0, such as budget={BUDGET} (float('inf') is none at all).",
+        )
+    return float(budget)
+
+
+def ask_for_the_list(client: OpenAI, access: Access) -> Listed | None:
+    """The free request."""
+    token = checking.set(True)
+    try:
+        with client:
+            return list_models(client, access)
+    finally:
+        checking.reset(token)
+
+
+class Live:
+    """What live mode has found out and keeps: the address, the models, the account's limits, the budget.
+
+    `say` is called with each sentence that the learner should see now.
+    """
+
+    def __init__(
+        self, access: Access, listed: Listed | None, budget: float, bill: Totals, say: Callable[[str], object]
+    ) -> None:
+        self.access = access
+        self.offer = Offer(listed)
+        self.budget = budget
+        self.limits = LimitsSeen(say)
+        self._bill = bill
+        self._say = say
+        self._introduced: set[str] = set()
+
+    def knows_already(self, before: "Live") -> None:
+        """Of the same service: what was said once need not be said again."""
+        self.limits, self._introduced = before.limits, before._introduced
+
+    def banner(self) -> str:
+        """What has to be said when it begins."""
+        listed = self.offer.listed
+        works = f"It works: {counted(len(listed), 'model is', 'models are')} offered." if listed else "It works."
+        about = [*self.offer.of_the_lessons(today()), *filter(None, [age_of_prices(today())])]
+        return "\n".join([f"{self.who()} {works}", f"{self.budget_line()} connect() ends live mode.", *about])
+
+    def who(self) -> str:
+        """Who answers."""
+        if self.access.is_here:
+            return f"Live mode: calls go to {self.access.shown}, a service on this computer, with {self.access.origin}."
+        return f"Live mode: calls go to {self.access.shown} with {self.access.origin}, and cost money."
+
+    def budget_line(self) -> str:
+        if self.budget == math.inf:
+            return f"No budget is set; {usd(self._bill.spent.cost)} used so far."
+        end = ": nothing more is sent." if self.used >= self.budget else "."
+        return f"Budget: {usd(self.budget)}, {usd(self.used)} used{end}"
+
+    def in_short(self) -> str:
+        host = urlsplit(self.access.url).netloc.rpartition("@")[2]
+        said = f"Live mode: {host} answers{'' if self.access.is_here else ', and it costs money'}. {self.budget_line()}"
+        for model, limits in list(self.limits.limits.items())[-1:]:
+            said += f" Your limits for {model}: {limits}."
+        return said
+
+    def account(self) -> str:
+        """How it stands."""
+        lines = [self.who(), f"Used so far: {self._bill.spent}.", self.budget_line()]
+        if self.limits.no_credit:
+            lines.append(" ".join(NO_CREDIT))
+        lines += [f"Limits of {model}: {limits}." for model, limits in self.limits.limits.items()]
+        if not self.limits.limits:
+            lines.append("Rate limits: not known. (A service may tell them with an answer.)")
+        return "\n".join(lines)
+
+    @property
+    def used(self) -> float:
+        """USD, with about what calls cost that did not say."""
+        return self._bill.spent.cost + self._bill.spent.guessed
+
+    @property
+    def left(self) -> float:
+        """USD that may still be spent."""
+        return max(0.0, self.budget - self._bill.committed)
+
+    def per_minute(self, model: str, calls: int) -> tuple[float | None, float | None]:
+        """How many requests and tokens of a model the account may use a minute; None where that is not known.
+
+        A limit for a day holds nothing back while it is not used up.
+        """
+        limits = self.limits.limits.get(model)
+        if limits is None:
+            return None, None
+        requests, tokens = limits
+        if requests is not None and requests.period > MINUTE and calls <= requests.limit:
+            requests = None
+        if tokens is not None and tokens.period > MINUTE:
+            tokens = None
+        return (requests.per_minute if requests else None), (tokens.per_minute if tokens else None)
+
+    def what_is_left(self, cost: float | None) -> str:
+        """What an estimate of so many USD means for the budget; None: it is not known."""
+        if self.budget == math.inf:
+            return ""
+        if cost is None:
+            return "" if self.access.is_here else " Its price is not known here, so the budget does not count it."
+        if cost <= self.left:
+            return f" Of the budget {usd(self.left)} are left."
+        return f" But of the budget only {usd(self.left)} are left: it would stop there, and keep what it has."
+
+    def require_budget(self) -> None:
+        """Raises BudgetReached where nothing more may be sent."""
+        if self._bill.committed < self.budget:
+            return
+        flying = " or in flight" if self.used < self.budget else ""
+        more = 2 * max(self.budget, self.used)
+        raise BudgetReached(
+            f"The budget of this session, {usd(self.budget)}, is used up{flying}.",
+            f"What is there is kept. To go on, allow more: connect(live=True, budget={more:.2g}).",
+        )
+
+    def before(self, exchange: Exchange) -> None:
+        """Of what may cost something: says what there is to know of a model the first time, and keeps to the budget."""
+        if exchange.method != "POST":
+            return
+        check_it_is_allowed()
+        model = exchange.request.model
+        if model and model not in self._introduced:
+            self._introduced.add(model)
+            self.introduce(model)
+        self.require_budget()
+
+    def in_place_of(self, model: str) -> str | None:
+        """What to do about a model that the service does not have; None where nothing is known."""
+        return self.offer.in_place_of(model, today())
+
+    def introduce(self, model: str) -> None:
+        known, said = MODELS.get(model), self.offer.about(model, today())
+        if said and (known or model in (self.offer.listed or ())):  # any other name may be misspelt: its 404 says so
+            self._say(said)
+        if (known is None or known.input is None) and not self.access.is_here:
+            self._say(f"The price of {model} is not known here, so the budget does not count its calls.")

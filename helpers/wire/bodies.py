@@ -1,0 +1,160 @@
+"""What the body of a request asks, and what the body of its answer tells."""
+
+import json
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+TAIL = 8_192  # bytes kept of a stream's end: there it tells its usage
+MUCH = 65_536  # bytes; of a body that is longer nothing is kept but what it tells
+
+
+class RequestSummary(NamedTuple):
+    """What a request asks: its model, its last message, whether it wants a stream, and how many bytes it has."""
+
+    model: str = ""
+    question: str = ""
+    stream: bool = False
+    size: int = 0
+
+
+class Usage(NamedTuple):
+    """How many tokens a call used, or None where that is not known."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+class ResponseSummary(NamedTuple):
+    """What an answer tells beside its text: the tokens used, or the code of the error."""
+
+    usage: Usage = Usage()
+    code: str | None = None
+
+
+def request_body(request: Any) -> bytes | None:
+    """The bytes that it sends; None where they come piece by piece."""
+    try:
+        return bytes(request.content)
+    except Exception as error:  # RequestNotRead, of httpx2 or of httpx
+        if type(error).__name__ != "RequestNotRead":
+            raise
+        return None
+
+
+def read_request(body: bytes | None) -> RequestSummary:
+    """
+    >>> read_request(b'{"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is Go?"}]}')
+    RequestSummary(model='gpt-6-luna', question='What is Go?', stream=False, size=81)
+    """
+    if body is None:
+        return RequestSummary()
+    content = read_json(body)
+    messages = content.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    question = last.get("content") if isinstance(last, dict) else None
+    if isinstance(question, list):
+        question = "".join(str(part.get("text") or "") for part in question if isinstance(part, dict))
+    return RequestSummary(
+        model=str(content.get("model") or ""),
+        question=question if isinstance(question, str) else "",
+        stream=bool(content.get("stream")),
+        size=len(body),
+    )
+
+
+def read_response(body: bytes) -> dict[str, Any]:
+    """The JSON in an answer that came as a whole; of a stream, its event that tells the usage; {} for neither."""
+    if not body.startswith(b"{"):
+        with suppress(zlib.error):  # it is not zipped, then
+            body = _unzipper()(body)
+    return read_json(body) or _last_event(body[-TAIL:])
+
+
+def summarize(content: dict[str, Any]) -> ResponseSummary:
+    """
+    >>> summarize({"usage": {"prompt_tokens": 3, "completion_tokens": 4}}).usage.total_tokens
+    7
+    """
+    problem = content.get("error")
+    code = problem.get("code") if isinstance(problem, dict) else None
+    return ResponseSummary(read_usage(content.get("usage")), code if isinstance(code, str) else None)
+
+
+def read_usage(usage: object) -> Usage:
+    """The tokens in a `usage`, as JSON or as the SDK's object; None where it does not say.
+
+    Reasoning is paid like the answer. Where a service counts it in the total only, it is put with the answer.
+
+    >>> read_usage({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 107})
+    Usage(prompt_tokens=3, completion_tokens=104, total_tokens=107)
+    """
+    content = usage if isinstance(usage, dict) else getattr(usage, "__dict__", {})
+    counts = [content.get(name) for name in Usage._fields]
+    # an answer is not lost because of odd numbers beside it
+    prompt, completion, total = (each if type(each) is int and each >= 0 else None for each in counts)
+    if prompt is not None and completion is not None:
+        total = max(prompt + completion, total or 0)
+        completion = total - prompt
+    return Usage(prompt, completion, total)
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+class StreamReader:
+    """Reads an answer along that its caller reads piece by piece. What cannot be read is left out."""
+
+    def __init__(self, headers: Any) -> None:
+        content_type = headers.get("content-type", "")
+        self._json: list[bytes] | None = [] if "json" in content_type else None  # all of a JSON body
+        self._events = "event-stream" in content_type
+        self._tail = b""  # the end of any other
+        self._unzip: Callable[[bytes], bytes] = bytes
+        self.events = 0  # so far; one is about a token
+        match headers.get("content-encoding", "identity"):
+            case "identity":
+                pass
+            case "gzip" | "deflate":
+                self._unzip = _unzipper()
+            case _:  # what cannot be read is not recorded
+                self._json, self._events, self._unzip = None, False, lambda chunk: b""
+
+    def feed(self, chunk: bytes) -> None:
+        self.events += chunk.count(b"data:")
+        with suppress(zlib.error):
+            chunk = self._unzip(chunk)
+        if self._json is not None:
+            self._json.append(chunk)
+        else:
+            self._tail = (self._tail + chunk)[-TAIL:]
+
+    def content(self) -> dict[str, Any]:
+        """As `read_response` has it."""
+        return read_json(b"".join(self._json)) if self._json is not None else _last_event(self._tail)
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether it is a stream of events whose end has not come."""
+        return self._events and b"data: [DONE]" not in self._tail
+
+
+def _last_event(tail: bytes) -> dict[str, Any]:
+    """The last event of a stream that tells the usage."""
+    for line in reversed(tail.split(b"\n")):
+        if line.startswith(b"data: {") and b'"usage"' in line:
+            event = read_json(line.removeprefix(b"data: "))
+            if event.get("usage"):
+                return event
+    return {}
+
+
+def _unzipper() -> Callable[[bytes], bytes]:
+    return zlib.decompressobj(32 + zlib.MAX_WBITS).decompress  # gzip or deflate, whichever it is
