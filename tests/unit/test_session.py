@@ -223,7 +223,7 @@ CHILD = """
 import os
 import helpers.session.live
 from helpers import connect
-helpers.session.live.list_models = lambda client, access: {}
+helpers.session.live.service.list_models = lambda client, access: {}
 os.environ["OPENAI_API_KEY"] = "the-childs-own"
 connect()
 connect(live=True)
