@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/batch.py                        # all that is installed, about ten minutes
     .venv/bin/python benchmarks/batch.py --quick                # a fifth of the questions, one round
     .venv/bin/python benchmarks/batch.py --only workbook openai-aiohttp
-    .venv/bin/python benchmarks/batch.py --trace --memory       # and what a trace costs, and 100,000 questions
+    .venv/bin/python benchmarks/batch.py --shares --memory      # and what connect() and a trace cost; 100,000 questions
 
 Each way runs in a process of its own on one core, against the service in `service.py` on another; the ways take turns,
 and medians are shown. Machines differ, and one machine differs from hour to hour: compare figures of one run only.
@@ -30,7 +30,7 @@ LIMIT = 100  # calls in flight
 QUESTIONS = {0: 5_000, 50: 5_000, 500: 2_000}  # for each latency in milliseconds
 MANY = 100_000
 QUICK = 5  # times fewer questions
-TRACE_QUESTIONS, TRACE_PAIRS = 250, 121  # short and many: what else the machine does meets both of a pair
+SHARE_QUESTIONS, SHARE_PAIRS = 250, 121  # short and many: what else the machine does meets both of a pair
 IMPORTS = 9
 SECONDS = 1_800  # the patience with one process
 
@@ -89,7 +89,7 @@ class Runner:
         result = self._result(job)
         return Measured(**result) if isinstance(result, dict) else None
 
-    def trace_share(self, job: Job) -> float | None:
+    def share(self, job: Job) -> float | None:
         result = self._result(job)
         return result if isinstance(result, float) else None
 
@@ -159,9 +159,10 @@ def show_memory(runner: Runner, n: int) -> None:
                 print(f"| {title} | {Figures([measured]).megabytes()} | {n / measured.seconds:,.0f} |")
 
 
-def measure_trace(runner: Runner, n: int, pairs: int) -> float | None:
+def measure_share(runner: Runner, what: str, n: int, pairs: int) -> float | None:
+    """The share of CPU that `connect()` or a trace adds to the batch."""
     with runner.service(0) as url:
-        return runner.trace_share(_job(runner, OURS, url, n, what="trace", pairs=pairs))
+        return runner.share(_job(runner, OURS, url, n, what=what, pairs=pairs))
 
 
 def _job(runner: Runner, way: str, url: str, n: int, what: str = "run", pairs: int = 0) -> Job:
@@ -172,7 +173,10 @@ def _job(runner: Runner, way: str, url: str, n: int, what: str = "run", pairs: i
 
 
 def show_promises(
-    tables: Mapping[int, Mapping[str, Figures]], questions: Mapping[int, int], trace: float | None, added: float
+    tables: Mapping[int, Mapping[str, Figures]],
+    questions: Mapping[int, int],
+    shares: Mapping[str, float | None],
+    added: float,
 ) -> None:
     """Each as a ratio within this run; of several latencies the worst counts."""
     print("\n**What is promised**\n")
@@ -191,7 +195,8 @@ def show_promises(
             ours, plain = (table[way].median("seconds") - ideal for way in (OURS, PLAIN))
             title = f"time beyond the ideal at {latency} ms, of that of {WAYS[PLAIN].title}"
             _promise(title, 0.6, ours / plain)
-    _promise("CPU that recording a trace adds (`--trace`)", 0.03, trace, percent=True)
+    _promise("CPU that `connect()` adds to the batch (`--shares`)", 0.05, shares.get("connect"), percent=True)
+    _promise("CPU that recording a trace adds to that (`--shares`)", 0.03, shares.get("trace"), percent=True)
     _promise("milliseconds that `import helpers` adds to `import openai`", 50, added * 1_000, digits=0)
 
 
@@ -214,7 +219,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a fifth of the questions, one round")
     parser.add_argument("--rounds", type=int, help="how often each way has its turn (3)")
     parser.add_argument("--memory", action="store_true", help=f"also {MANY:,} questions at once")
-    parser.add_argument("--trace", action="store_true", help="also what recording a trace adds")
+    parser.add_argument("--shares", action="store_true", help="also what connect() and recording a trace add")
     options = parser.parse_args()
     rounds = options.rounds or (1 if options.quick else 3)
     scale = QUICK if options.quick else 1
@@ -232,8 +237,10 @@ def main() -> int:
         show_comparison(latency, tables[latency], n)
     if options.memory:
         show_memory(runner, MANY // scale)
-    trace = measure_trace(runner, TRACE_QUESTIONS, TRACE_PAIRS // scale) if options.trace else None
-    show_promises(tables, questions, trace, added)
+    shares = {}
+    for what in ("connect", "trace") if options.shares else ():
+        shares[what] = measure_share(runner, what, SHARE_QUESTIONS, SHARE_PAIRS // scale)
+    show_promises(tables, questions, shares, added)
     for way in missing:
         print(f"\nLeft out, as it is not installed: {WAYS[way].title}. {WAYS[way].install}")
     for way, why in runner.failed.items():

@@ -8,8 +8,8 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ class Job:
     n: int
     limit: int  # calls in flight
     core: int
-    what: str = "run"  # or "iterator", "trace"
-    pairs: int = 0  # of runs with and without a trace
+    what: str = "run"  # or "iterator"; or, of runs with and without it, "connect" or "trace"
+    pairs: int = 0  # of such runs
 
 
 @dataclass(frozen=True)
@@ -70,26 +70,51 @@ async def measure(ask: Ask, n: int, *, as_iterator: bool = False) -> Measured:
     return Measured(seconds, cpu, peak - before if peak is not None and before is not None else None)
 
 
-async def trace(job: Job) -> float:
-    """The share of CPU that `watch()` adds: the median of pairs, so that a drift of the machine cancels out."""
-    from helpers import watch
+async def share(job: Job) -> float:
+    """The share of CPU that `connect()` or `watch()` adds: the median of pairs, so that a drift of the machine cancels
+    out. A trace is added to what is connected, as learners have it."""
+    with_it, without_it = {"connect": (nullcontext, disconnected), "trace": (traced, nullcontext)}[job.what]
 
     async with WAYS[job.way].open(job.url, job.limit) as ask:
 
-        async def watched(questions: Iterable[str]) -> Iterable[str | None]:
-            with watch() as trace:
-                texts = await ask(questions)
-            assert trace.requests == job.n
-            return texts
+        def inside(context: Callable[[], AbstractContextManager[object]]) -> Ask:
+            async def ask_inside(questions: Iterable[str]) -> Iterable[str | None]:
+                with context():
+                    return await ask(questions)
 
-        await measure(watched, job.n)
+            return ask_inside
+
+        more, less = inside(with_it), inside(without_it)
+        await measure(more, job.n)
         shares = []
         for pair in range(job.pairs):
             # each comes first as often as the other
-            order = (ask, watched) if pair % 2 else (watched, ask)
-            cpu = {each: (await measure(each, job.n)).cpu for each in order}
-            shares.append(cpu[watched] / cpu[ask] - 1)
+            cpu = {each: (await measure(each, job.n)).cpu for each in ((less, more) if pair % 2 else (more, less))}
+            shares.append(cpu[more] / cpu[less] - 1)
         return statistics.median(shares)
+
+
+@contextmanager
+def disconnected() -> Iterator[None]:
+    """As it is before `connect()`: nobody sees what is sent."""
+    from helpers.wire import send
+
+    seen = list(send.observers), list(send.guards)
+    send.observers.clear()
+    send.guards.clear()
+    try:
+        yield
+    finally:
+        send.observers[:], send.guards[:] = seen
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    from helpers import watch
+
+    with watch() as trace:
+        yield
+    assert trace.requests
 
 
 def _memory(*, forget_peak: bool = False) -> int | None:
@@ -123,6 +148,6 @@ if __name__ == "__main__":
     job = Job(**json.loads(sys.argv[1]))
     pin(job.core)
     stay_here()
-    result = asyncio.run(trace(job)) if job.what == "trace" else asdict(asyncio.run(run(job)))
+    result = asyncio.run(share(job)) if job.pairs else asdict(asyncio.run(run(job)))
     print(json.dumps(result), flush=True)
     os._exit(0)  # what a competitor does at its end is not measured, and may hang

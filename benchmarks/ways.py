@@ -7,8 +7,9 @@ it is opened: a process measures one of them.
 import asyncio
 import json
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -40,12 +41,23 @@ def messages(question: str) -> list[Any]:
     return [{"role": "user", "content": question}]
 
 
+def connect(url: str) -> None:
+    """Practice mode, with the benchmark's service in the place of the mock API."""
+    import helpers
+    from helpers.session.state import state
+
+    with redirect_stdout(sys.stderr):
+        helpers.connect()
+    state.url = state.practice_url = url
+
+
 @asynccontextmanager
 async def workbook(url: str, limit: int, *, save: bool = False) -> AsyncIterator[Ask]:
     from openai import AsyncOpenAI, DefaultAioHttpClient
 
     from helpers import process_questions_batch
 
+    connect(url)
     client = AsyncOpenAI(base_url=url, api_key=KEY, timeout=SECONDS, http_client=DefaultAioHttpClient())
     with TemporaryDirectory() as folder:
         async with client:
@@ -68,6 +80,7 @@ async def workbook_not_kept(url: str, limit: int) -> AsyncIterator[Ask]:
 
     from helpers import process_questions_as_completed
 
+    connect(url)
     client = AsyncOpenAI(base_url=url, api_key=KEY, timeout=SECONDS, http_client=DefaultAioHttpClient())
     with TemporaryDirectory() as folder:
         async with client:
@@ -209,7 +222,7 @@ LITELLM = f"{COMPETITORS} && pip install --no-deps litellm==1.109.1"
 
 WAYS: dict[str, Way] = {
     "aiohttp": Way("bare aiohttp session (the floor)", bare_aiohttp, "aiohttp"),
-    "workbook": Way("**this workbook's batch**", workbook),
+    "workbook": Way("**this workbook's batch**, after `connect()`", workbook),
     "workbook-saving": Way("this workbook's batch, each answer saved", partial(workbook, save=True)),
     "workbook-not-kept": Way("this workbook's batch, each answer saved and not kept", workbook_not_kept),
     "lm-deluge": Way("lm-deluge (its own HTTP)", lm_deluge, "lm_deluge", COMPETITORS),
