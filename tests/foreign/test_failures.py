@@ -20,7 +20,6 @@ from helpers import (
     ask_model,
     async_multiple_calls,
     batch_box,
-    clients,
     compare_models,
     connect,
     process_questions_batch,
@@ -32,6 +31,7 @@ from helpers import (
 )
 from helpers.batch import Answers
 from helpers.widgets.ask import QuestionBox
+from helpers.wire import clients
 
 GONE = "gpt-0-gone"
 WRONG = "canary-key-that-is-wrong"
