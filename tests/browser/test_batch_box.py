@@ -12,7 +12,7 @@ from browser.jupyter import Lab
 from browser.notebook import Notebook
 
 CONNECT = "from helpers import batch_box, connect, faults\nconnect()"
-SERVED = "[each.question for each in __import__('helpers').state.api.served]"
+SERVED = "[each.question for each in __import__('helpers').session.state.state.api.served]"
 HANG = "trouble = faults(hanging='What is Go?')\ntrouble.__enter__()"
 COUNTER = """import ipywidgets
 clicks = ipywidgets.Button(description="0 clicks")

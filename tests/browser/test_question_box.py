@@ -10,7 +10,7 @@ from browser.jupyter import Lab
 from browser.notebook import Notebook
 
 CONNECT = "from helpers import connect, faults, question_box, watch\nconnect()"
-SERVED = "[(each.model, each.question) for each in __import__('helpers').state.api.served]"
+SERVED = "[(each.model, each.question) for each in __import__('helpers').session.state.state.api.served]"
 # the tasks of a kernel that nobody has given work to
 TASKS = "len(__import__('asyncio').all_tasks())"
 
@@ -87,7 +87,7 @@ def test_a_failure_in_its_place(lab: Lab) -> None:
 def test_nothing_typed_is_run(lab: Lab) -> None:
     nasty = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'> **bold**"
     notebook, box = opened(
-        lab, f"api = __import__('helpers').state.api\napi.answer = lambda *_: {nasty!r}", "question_box()"
+        lab, f"api = __import__('helpers').session.state.state.api\napi.answer = lambda *_: {nasty!r}", "question_box()"
     )
     field(box).fill(nasty)
     box.get_by_label("gpt-4o-mini").check()

@@ -26,7 +26,6 @@ def test_a_cell_that_fails_is_noticed(tmp_path: Path) -> None:
 
 
 SETUP = """
-from helpers.session.state import state
 from helpers import connect
 connect()
 import nest_asyncio2 as nest_asyncio
@@ -209,7 +208,7 @@ def test_leaving_the_kernel_leaves_nothing_behind(tmp_path: Path) -> None:
         "pulse.start(); box._ask.click(); batch._go.click(); lab._start.click(); await asyncio.sleep(0.3)\n"
         "print(box.busy, batch.busy, lab.busy, pulse.beating)"
     )
-    address = Cell("import os; print(os.getpid(), state.url)")
+    address = Cell("import os; print(os.getpid(), session.state.state.url)")
     with (tmp_path / "stderr").open("w+") as stderr:
         with kernel(tmp_path, stderr=stderr, ends_itself=True) as client:
             run_all(client, [ask, boxes, address])
