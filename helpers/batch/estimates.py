@@ -114,7 +114,12 @@ def announce(questions: Source, total: int | None, settings: Settings, store: St
         tokens_per_minute=settings.tokens_per_minute,
     )
     if about.calls:
-        print(f"Estimate: {about}.{in_proportion(about.cost)}", file=progress.place(), flush=True)
+        print(beside_budget(about), file=progress.place(), flush=True)
+
+
+def beside_budget(about: Estimate) -> str:
+    """An estimate, and what it means for the budget, in a sentence or two."""
+    return f"Estimate: {about}.{in_proportion(about.cost)}"
 
 
 def tokens_in(text: str) -> float:

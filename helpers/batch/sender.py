@@ -14,6 +14,7 @@ from ..wire.exchange import RETRY_COUNT, Exchange
 from ..wire.send import EXCHANGE
 
 PATH = "/chat/completions"
+RETRIED = RETRY_COUNT.encode()  # the header's name, as requests take it
 KEY_ONLY: Any = {"bearer_auth": True}  # as chat.completions.create has it: no administrator's key goes along
 # where a client has one of these, its requests are signed one by one
 OTHER_KEYS = ("_api_key_provider", "_provider_runtime", "workload_identity", "custom_auth")
@@ -80,7 +81,7 @@ class Sender:
         request = httpx2.Request(
             "POST",
             shortcut.url,
-            headers=[*shortcut.headers, (RETRY_COUNT.encode(), b"%d" % (attempt - 1))],
+            headers=[*shortcut.headers, (RETRIED, b"%d" % (attempt - 1))],
             content=content,
             extensions={**shortcut.extensions, EXCHANGE: exchange},
         )
@@ -112,7 +113,7 @@ def _shortcut(client: AsyncOpenAI, body: dict[str, Any]) -> Shortcut | None:
         request = client._build_request(FinalRequestOptions(**options))
     except (ImportError, AttributeError, TypeError, ValueError):  # another version of the SDK
         return None
-    each = (b"content-length", RETRY_COUNT.encode())
+    each = (b"content-length", RETRIED)
     headers = [(name, value) for name, value in request.headers.raw if name.lower() not in each]
     return Shortcut(request.url, headers, request.extensions, http, status_error)
 

@@ -34,7 +34,7 @@ def fence(allowed: str, ours: Callable[[], bool]) -> Iterator[list[str]]:
         if exchange.url.netloc.decode() != gate:
             stop(exchange.url.host)
 
-    # beside the SDK's own way out: other libraries, and an http_client that wire.py does not know
+    # beside the SDK's own way out: other libraries, and an http_client that `send` does not know
     def near_only(original: Any) -> Any:
         def method(self: socket.socket, *arguments: Any) -> Any:
             address = arguments[-1]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, MutableMapping
 
 PRACTICE_KEY = "practice-key"
 PRACTICE_URL = "WORKBOOK_PRACTICE_URL"  # tells a child process which OPENAI_BASE_URL is not the learner's own
-IN_PROCESS = "practice.invalid"  # a host that cannot exist; wire.py leads it to the mock API in this process
+IN_PROCESS = "practice.invalid"  # a host that cannot exist; `send.routes` leads it to the mock API in this process
 
 HIDDEN = "(your key, hidden)"
 

@@ -24,6 +24,6 @@ def rate_limits(model: str, calls: int) -> tuple[float | None, float | None]:
 
 
 def in_proportion(cost: float | None) -> str:
-    """What an estimate of so many USD means for the budget, as a sentence after it; None: the cost is not known."""
+    """A sentence after an estimate of so many USD (None: not known): what it means for the budget; "" without one."""
     now = live_now()
     return now.what_is_left(cost) if now else ""

@@ -12,10 +12,11 @@ import ipywidgets
 from ..answer import Answer
 from ..batch import csv_file, estimate, process_questions_batch
 from ..batch.csv_file import CsvFile
+from ..batch.estimates import beside_budget
 from ..errors import BadInput, WorkbookError
 from ..inputs import check_model, check_question, check_questions
 from ..session import live_now, offered, shared_client, spending
-from ..session.purse import require_budget
+from ..session.purse import is_limited, require_budget
 from ..timeline import svg
 from ..wire.trace import Trace
 from ..words import counted, duration, one_line, usd
@@ -358,11 +359,9 @@ def _hide(*widgets: ipywidgets.Widget, on: bool = True) -> None:
 
 def _estimated(run: _Job, limit: int) -> str:
     """In live mode: what it will take."""
-    now = live_now()
-    if now is None:
+    if not is_limited():
         return ""
-    about = estimate(run.questions, model=run.model, max_concurrency=limit)
-    return f" Estimate: {about}.{now.what_is_left(about.cost)}"
+    return f" {beside_budget(estimate(run.questions, model=run.model, max_concurrency=limit))}"
 
 
 def _checked_limit(limit: object) -> int:

@@ -105,21 +105,20 @@ class Totals:
     def _read(self) -> None:
         with self._lock:
             while self._unread:
-                exchange = self._unread.popleft()
-                otherwise = about(exchange.request, max(exchange.events, LIKELY))
-                self._add(exchange, exchange.request.model, otherwise)
+                self._add(self._unread.popleft())
 
-    def _add(self, exchange: Exchange, model: str, otherwise: float) -> None:
-        """Counts a call; `otherwise` is about what it costs where that is not known."""
+    def _add(self, exchange: Exchange) -> None:
+        """Counts a call."""
         prompt, completion, _ = exchange.response.usage
-        price = cost(model, prompt, completion)
+        price = cost(exchange.request.model, prompt, completion)
+        guessed = about(exchange.request, max(exchange.events, LIKELY)) if price is None else 0.0
         now = self._spent
         self._spent = Spent(
             now.answers + exchange.complete,
             now.tokens + (prompt or 0) + (completion or 0),
             now.cost + (price or 0.0),
             now.unknown + (price is None),
-            now.guessed + (otherwise if price is None else 0.0),
+            now.guessed + guessed,
         )
 
 

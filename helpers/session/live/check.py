@@ -165,7 +165,7 @@ def _proxy(access: Access) -> bool:
     """Whether the environment leads requests to this address through a proxy."""
     from urllib.request import getproxies, proxy_bypass
 
-    if access.is_here:  # see environment.no_proxy_here
+    if access.is_here:  # see session.environment.no_proxy_here
         return False
     parts = urlsplit(access.url)
     proxies = getproxies()
