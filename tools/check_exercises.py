@@ -86,7 +86,7 @@ def when_run(root: Path, entry: Entry) -> Iterator[str]:
 
 def run(path: Path) -> nbformat.NotebookNode:
     """The notebook, run in a new kernel as its learner would: its files and progress go to a folder of their own."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as profile:
         client = NotebookClient(
             notebook,
