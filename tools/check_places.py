@@ -23,6 +23,7 @@ MAP = "00_start_here"  # its saved output lists all lessons and tasks
 LIST = "07_when_to_use"  # at its end all tasks are linked
 ATTEMPTS = "tests/practice/attempts"
 CLINIC = "tests/practice/test_clinic_checks.py"
+QUESTIONS = 3  # at the end of a lesson, at least
 WRONG = 6  # attempts that each get words of their own
 RERUN = "Run: python tools/rerun_notebooks.py"
 
@@ -156,9 +157,9 @@ def _told(root: Path, lesson: Lesson) -> Iterator[str]:
 
 
 def _asked(root: Path, lesson: Lesson) -> Iterator[str]:
-    if not lesson.quiz:
-        yield f"{LESSONS}: {lesson.name} asks nothing. Add at least one [[lessons.quiz]] below it."
-    elif f'quiz("{lesson.name}")' not in _text(root / "notebooks" / f"{lesson.name}.ipynb", "code"):
+    if len(lesson.quiz) < QUESTIONS:
+        yield f"{LESSONS}: {lesson.name} asks too little. Add [[lessons.quiz]] below it, until there are {QUESTIONS}."
+    if f'quiz("{lesson.name}")' not in _text(root / "notebooks" / f"{lesson.name}.ipynb", "code"):
         yield f'notebooks/{lesson.name}.ipynb: its questions are not asked. Write a cell with quiz("{lesson.name}").'
     for asked in lesson.quiz:
         texts = {choice.text.strip() for choice in asked.choices}

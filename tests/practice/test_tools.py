@@ -301,10 +301,12 @@ def test_a_lesson_is_where_a_learner_looks_for_it(whole: Path, change: Change, s
     assert any(sentence in problem for problem in misplaced(whole)), misplaced(whole)
 
 
-def test_a_lesson_that_asks_nothing_is_noticed(whole: Path) -> None:
+def test_a_lesson_that_asks_too_little_is_noticed(whole: Path) -> None:
     own = read_lessons(whole / "notebooks")
-    (sentence,) = check_places.of_lessons(whole, {**own, "03_timing": replace(own["03_timing"], quiz=())})
-    assert "03_timing asks nothing. Add at least one [[lessons.quiz]]" in sentence
+    (sentence,) = check_places.of_lessons(
+        whole, {**own, "03_timing": replace(own["03_timing"], quiz=own["03_timing"].quiz[:2])}
+    )
+    assert "03_timing asks too little. Add [[lessons.quiz]] below it, until there are 3." in sentence
 
 
 def test_the_workbooks_own_are_where_a_learner_looks_for_them() -> None:
