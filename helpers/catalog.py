@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 Depth = Literal["small", "medium", "large"]
 
@@ -31,7 +31,7 @@ class Model:
     successor: str | None = None
 
 
-def _read() -> dict:
+def _read() -> dict[str, Any]:
     return tomllib.loads((resources.files(__package__) / "models.toml").read_text("utf-8"))
 
 

@@ -1,10 +1,11 @@
-"""Proves that the practice tasks hold together, and tells their author what to mend.
+"""Proves that the practice tasks and the lessons hold together, and tells their author what to mend.
 
     python tools/check_exercises.py
 
 Every exercise is what its solution makes, and runs to its end; its check says "not attempted". Every solution passes
 its own check. In the bug clinic every patient fails as shipped, and passes mended. No hint is empty, and exercises/,
-solutions/ and tasks.toml name the same notebooks and the same tasks.
+solutions/ and tasks.toml name the same notebooks and the same tasks. Each task and each lesson is where a learner would
+look for it (see check_places.py). What takes no run is said first.
 """
 
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import check_places
 import make_exercises
 import nbformat
 from nbclient import NotebookClient
@@ -21,6 +23,7 @@ from rerun_notebooks import SECONDS, clean_environment
 
 from helpers.checks.clinic import BUGS
 from helpers.checks.tasks import TASKS
+from helpers.course.lessons import read_lessons
 from helpers.course.manifest import Entry, Manifest, read_tasks
 from helpers.course.verdict import VERDICT
 
@@ -86,7 +89,7 @@ def when_run(root: Path, entry: Entry) -> Iterator[str]:
 
 def run(path: Path) -> nbformat.NotebookNode:
     """The notebook, run in a new kernel as its learner would: its files and progress go to a folder of their own."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as profile:
         client = NotebookClient(
             notebook,
@@ -115,6 +118,8 @@ def problems(root: Path) -> Iterator[str]:
     yield from make_exercises.problems(root)
     yield from in_the_manifest(root, manifest)
     yield from in_words(manifest)
+    yield from check_places.of_tasks(root, manifest)
+    yield from check_places.of_lessons(root, read_lessons(root / "notebooks"))
     for entry in manifest.exercises.values():
         yield from when_run(root, entry)
 
@@ -124,7 +129,7 @@ def main() -> int:
     for count, problem in enumerate(problems(ROOT), 1):  # noqa: B007
         print(problem, flush=True)
     if not count:
-        print("The practice tasks hold together.")
+        print("The practice tasks and the lessons hold together.")
     return 1 if count else 0
 
 

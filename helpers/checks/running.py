@@ -158,7 +158,7 @@ async def _start(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, 
         raise RuntimeError(f"{type(error).__name__}: your function wanted to end the whole program.") from error
 
 
-async def _note_what_runs(noted: Run, tasks: list[asyncio.Task]) -> None:
+async def _note_what_runs(noted: Run, tasks: list[asyncio.Task[Any]]) -> None:
     for _ in range(5):  # whoever was cancelled tells those it waits for
         await asyncio.sleep(0)
     running = [task for task in tasks if not task.done() and not task.cancelling()]
@@ -168,13 +168,13 @@ async def _note_what_runs(noted: Run, tasks: list[asyncio.Task]) -> None:
     noted.in_flight = [call for call in noted.calls if call.outcome == "running"]
 
 
-def _name(task: asyncio.Task) -> str | None:
+def _name(task: asyncio.Task[Any]) -> str | None:
     """What a task is running; None for a client's own farewell."""
     name = getattr(task.get_coro(), "__qualname__", "") or "a task"
     return None if name.endswith("aclose") else name.rpartition(".")[2]
 
 
-async def _end(tasks: list[asyncio.Task]) -> None:
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
     began = asyncio.get_running_loop().time()
     while running := [task for task in tasks if not task.done()]:
         waited = asyncio.get_running_loop().time() - began
@@ -199,7 +199,7 @@ def _park(task: Any) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
 
 
-def _note_outcome(noted: Run, task: asyncio.Task) -> None:
+def _note_outcome(noted: Run, task: asyncio.Task[Any]) -> None:
     if task.cancelled():
         noted.error = asyncio.CancelledError()
     elif isinstance(task.exception(), TimeUp):
@@ -212,7 +212,7 @@ def _note_outcome(noted: Run, task: asyncio.Task) -> None:
             _close(value)
 
 
-def _give_up(task: asyncio.Task) -> None:
+def _give_up(task: asyncio.Task[Any]) -> None:
     """Lets go what a failed task's traceback holds: what Python says of it belongs here, not into some later cell."""
     if task.done() and not task.cancelled() and (error := task.exception()):
         traceback.clear_frames(error.__traceback__)
@@ -234,14 +234,14 @@ def nested(value: Any, depth: int = 3) -> Iterator[Any]:
 
 
 @contextmanager
-def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task], asyncio.Task, Callable[[], bool]]]:
+def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyncio.Task[Any], Callable[[], bool]]]:
     """Collects the tasks that the run makes, and no others: the kernel's own are on the same loop.
 
     Who asks asyncio for all tasks gets those, and a decoy that stands for the kernel's: a kernel whose tasks were
     cancelled runs no cell any more. What a cell before has left running goes on, and is not the run's.
     """
     loop = asyncio.get_running_loop()
-    before, tasks = loop.get_task_factory(), list[asyncio.Task]()
+    before, tasks = loop.get_task_factory(), list[asyncio.Task[Any]]()
     decoy, all_tasks = loop.create_task(asyncio.sleep(86_400)), asyncio.all_tasks
 
     def ours() -> bool:

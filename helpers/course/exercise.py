@@ -4,7 +4,7 @@ import asyncio
 import dis
 import inspect
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,7 @@ _running: set[str] = set()  # the task that is being checked
 class Check:
     """What `check()` gives: `await` it."""
 
-    def __init__(self, begin: Callable[[], Any], how: str) -> None:
+    def __init__(self, begin: Callable[[], Awaitable[Any]], how: str) -> None:
         self._begin = begin
         self._how = how
 

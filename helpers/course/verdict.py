@@ -70,10 +70,13 @@ class Puzzle:
         return "\n".join([timeline.text([self._panel]), "", *self._facts, "", QUESTION, *lettered, self._answer])
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        return self._box()._repr_mimebundle_(**options)
+        bundle: dict[str, Any] = self._box()._repr_mimebundle_(**options)
+        return bundle
 
     def _box(self) -> Any:
-        from ..widgets.choices import HTML, ChoiceBox, Question  # loaded where it is shown, not before
+        from ipywidgets import HTML
+
+        from ..widgets.choices import ChoiceBox, Question  # loaded where it is shown, not before
 
         seen = timeline.mimebundle([self._panel])["text/html"] + f"<p>{'<br>'.join(map(marked, self._facts))}</p>"
         words = f"<p><strong>{QUESTION}</strong></p>{lettered(self._choices)}<p>{marked(self._answer)}</p>"

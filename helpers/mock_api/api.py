@@ -5,7 +5,7 @@ import json
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -151,7 +151,7 @@ class _Exchange:
         self._authenticate(headers)
         return handler(body)
 
-    def _route(self) -> tuple[Any, str]:
+    def _route(self) -> tuple[Callable[[bytes], Reply], str]:
         if self.path == "/v1/chat/completions":
             return self._chat, "POST"
         if self.path == "/v1/models":

@@ -94,7 +94,7 @@ def _allow_many_connections() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _only_the_servers_own(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task:
+def _only_the_servers_own(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
     """Makes the server's tasks, and no others.
 
     Python may collect a learner's forgotten client while this thread runs, and the SDK then tries to close it on the

@@ -51,8 +51,8 @@ def _open_door(api: MockAPI) -> str:
     try:
         from ..mock_api.server import Server
 
-        state.door = Server(api)
-        return state.door.url
+        state.door = server = Server(api)
+        return server.url
     except (OSError, ImportError, RuntimeError):  # no socket, no aiohttp, no threads
         state.door = send.routes[IN_PROCESS] = MockTransport(api)
         return f"http://{IN_PROCESS}/v1"

@@ -115,7 +115,7 @@ class Box:
             self.widget = None
 
 
-class Line(ipywidgets.HTML):
+class Line(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no types
     """A line of text. As a "status" it is read aloud by screen readers when it changes."""
 
     def __init__(self, role: str = "") -> None:

@@ -418,7 +418,7 @@ def _pause(error: openai.RateLimitError, attempt: int) -> float:
     It tells when there is room for one request, and tells so to all who wait. A good client adds some by chance, and
     the more, the more often its question was refused.
     """
-    return (pause_before_retry(error, attempt) or 0.0) + random.random() * min(0.25 * 2**attempt, LONGEST_PAUSE)
+    return (pause_before_retry(error, attempt) or 0.0) + random.random() * min(0.25 * 2.0**attempt, LONGEST_PAUSE)
 
 
 # ---- the public name -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient, n
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
 # what closes each client that is open; a generator that nobody keeps would close its client at once
-_keepers: dict[AsyncOpenAI, AsyncGenerator] = {}
+_keepers: dict[AsyncOpenAI, AsyncGenerator[AsyncOpenAI, None]] = {}
 
 # what the SDK's module-level client reads in the environment, and keeps in openai.api_key and so on
 OF_THE_MODULE = ("api_key", "admin_api_key", "organization", "project", "webhook_secret")

@@ -166,7 +166,7 @@ def pause_before_retry(error: BaseException | None, attempt: int) -> float | Non
     wait = retry_after(response)
     if wait is not None:
         return wait if wait <= LONGEST_RETRY_AFTER else None
-    return min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * (1 - 0.25 * random())
+    return min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE) * (1 - 0.25 * random())
 
 
 def retry_after(response: Any) -> float | None:

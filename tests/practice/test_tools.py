@@ -1,7 +1,9 @@
 """What authors run: exercises from solutions, and the check of the whole. Each small workbook is wrong in one way."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -12,8 +14,10 @@ from notebooks.kernel import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 
 import check_exercises
+import check_places
 import make_exercises
 
+from helpers.course.lessons import read_lessons
 from helpers.course.manifest import Bug, Choice, Entry, Manifest, read_tasks
 from helpers.course.verdict import VERDICT
 
@@ -198,3 +202,112 @@ def test_a_cell_that_raises_is_noticed(workbook: Path) -> None:
     raised = list(check_exercises.when_run(workbook, ENTRY))
     assert [problem.split(".")[0] for problem in raised] == ["exercises/one", "solutions/one"]
     assert "a cell raises ZeroDivisionError" in raised[0]
+
+
+# ---- where a learner looks for it ----------------------------------------------------------------------------------
+
+Change = Callable[[Path], None]
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """A copy of the workbook's own, in which all is well."""
+    for folder in ("notebooks", "exercises", "solutions", "tests/practice"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copy(ROOT / "README.md", tmp_path)
+    return tmp_path
+
+
+def misplaced(root: Path) -> list[str]:
+    tasks = check_places.of_tasks(root, read_tasks(root / "exercises"))
+    return [*tasks, *check_places.of_lessons(root, read_lessons(root / "notebooks"))]
+
+
+def without(name: str, words: str, instead: str = "") -> Change:
+    """Takes words out of a file, wherever they stand in it."""
+
+    def change(root: Path) -> None:
+        path = root / name
+        text = path.read_text("utf-8")
+        assert words in text
+        path.write_text(text.replace(words, instead), encoding="utf-8")
+
+    return change
+
+
+def without_file(name: str) -> Change:
+    return lambda root: (root / name).unlink()
+
+
+FOUR, CLINIC_NOTEBOOK = "solutions/04_limit_in_flight.ipynb", "solutions/09_bug_clinic.ipynb"
+TASK_LINK = "[Only so many at a time](../exercises/04_limit_in_flight.ipynb)"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            without("README.md", "| `04_limit_in_flight` | 10"),
+            "README.md: the task limit_in_flight is not in the table. Add the line: | `04_limit_in_flight` | 10 |",
+        ),
+        (without("notebooks/04_batch_processing.ipynb", TASK_LINK), "notebooks/04_batch_processing.ipynb: the task"),
+        (without("notebooks/07_when_to_use.ipynb", TASK_LINK), f"Write at its end: {TASK_LINK}"),
+        (
+            without("notebooks/00_start_here.ipynb", "../exercises/04_limit_in_flight.ipynb"),
+            "the map does not show limit_in_flight so. Run: python tools/rerun_notebooks.py",
+        ),
+        (without(FOUR, "# Practice 4:", "# Practice 5:"), "Write there: # Practice 4: Only so many at a time"),
+        (without(FOUR, "*About 10 minutes", "*About 11 minutes"), "Write there: *About 10 minutes"),
+        (without(FOUR, "](05_survive_failures.ipynb)"), "its end does not lead on. Link 05_survive_failures.ipynb"),
+        (without_file("tests/practice/attempts/limit_in_flight.py"), "attempts/limit_in_flight.py is missing"),
+        (without("tests/practice/attempts/limit_in_flight.py", "def right_", "def best_"), "too few attempts"),
+        (without(CLINIC_NOTEBOOK, "open_bug(4)", "open_bug(5)"), "patient 4 is not there"),
+        (without(CLINIC_NOTEBOOK, '"time_sleep"', '"other"'), "time_sleep is not mended"),
+        (without("tests/practice/test_clinic_checks.py", "def time_sleep_sick"), "time_sleep is not tried"),
+        (
+            without("exercises/tasks.toml", 'name = "csv_to_csv"', 'name = "csv_to_table"'),
+            "helpers/checks/tasks.py: 'csv_to_csv' is in no list",
+        ),
+        (without("exercises/tasks.toml", 'name = "time_sleep"', 'name = "a_nap"'), "clinic.py: 'time_sleep' is in no"),
+    ],
+)
+def test_a_task_is_where_a_learner_looks_for_it(whole: Path, change: Change, sentence: str) -> None:
+    change(whole)
+    assert any(sentence in problem for problem in misplaced(whole)), misplaced(whole)
+
+
+LESSON = "notebooks/03_timing.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (without_file(LESSON), "'03_timing' has no notebook"),
+        (without("notebooks/lessons.toml", 'name = "03_timing"', 'name = "03_clocks"'), "03_timing.ipynb is not in"),
+        (without("README.md", "| `03_timing` | 10"), "README.md: the lesson 03_timing is not in the table"),
+        (without(LESSON, "**10 minutes.**"), "its head does not say what notebooks/lessons.toml says"),
+        (without(LESSON, "](04_batch_processing.ipynb)"), "03_timing.ipynb: its last cell does not lead on"),
+        (without(LESSON, 'quiz(\\"03_timing\\")'), 'its questions are not asked. Write a cell with quiz("03_timing")'),
+        (without("notebooks/00_start_here.ipynb", '<a href=\\"03_timing'), "the map does not show 03_timing"),
+        (without("notebooks/lessons.toml", 'right = "c"', 'right = "z"'), "right = one of their letters"),
+        (
+            without("notebooks/lessons.toml", "50 minutes, and 5 minutes", "50 minutes, and 20 minutes"),
+            "different choices",
+        ),
+    ],
+)
+def test_a_lesson_is_where_a_learner_looks_for_it(whole: Path, change: Change, sentence: str) -> None:
+    change(whole)
+    assert any(sentence in problem for problem in misplaced(whole)), misplaced(whole)
+
+
+def test_a_lesson_that_asks_too_little_is_noticed(whole: Path) -> None:
+    own = read_lessons(whole / "notebooks")
+    (sentence,) = check_places.of_lessons(
+        whole, {**own, "03_timing": replace(own["03_timing"], quiz=own["03_timing"].quiz[:2])}
+    )
+    assert "03_timing asks too little. Add [[lessons.quiz]] below it, until there are 3." in sentence
+
+
+def test_the_workbooks_own_are_where_a_learner_looks_for_them() -> None:
+    assert misplaced(ROOT) == []

@@ -46,7 +46,7 @@ def test_every_model_named_is_in_the_catalogue(path: Path) -> None:
     assert named <= set(MODELS) | meant
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", *NOTEBOOKS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *NOTEBOOKS], ids=lambda path: path.stem)
 def test_links_lead_somewhere(path: Path) -> None:
     if path.suffix == ".ipynb":
         cells = nbformat.read(path, as_version=4).cells

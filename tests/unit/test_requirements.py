@@ -4,12 +4,17 @@ import re
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
 
 def lines(name: str) -> list[str]:
     return [line for line in (ROOT / name).read_text("utf-8").splitlines() if line.strip()]
+
+
+def config() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
 def test_everything_that_is_wanted_is_pinned_and_says_why() -> None:
@@ -34,7 +39,17 @@ def test_the_tests_run_with_what_is_pinned() -> None:
         assert version(name) == pins[name], "install requirements.txt again"
 
 
+def test_what_the_helpers_need_is_asked_for_alike() -> None:
+    """pip takes it from pyproject.toml where only the helpers are installed, else from requirements.in."""
+    asked = [line.partition("#")[0].strip() for line in lines("requirements.in") if not line.startswith("#")]
+    needed = config()["project"]["dependencies"]
+    assert set(needed) <= set(asked), "the same versions in pyproject.toml and in requirements.in"
+    only_here = {re.split(r"[\[<>=]", each)[0] for each in asked if each not in needed} - {"-e ."}
+    assert only_here == {"jupyterlab", "nbval", "pytest", "pytest-xdist", "hypothesis"}, (
+        "what opens notebooks and runs tests stands in requirements.in only; what helpers/ needs in pyproject.toml too"
+    )
+
+
 def test_the_helpers_are_installed_with_their_data() -> None:
-    config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert config["tool"]["setuptools"]["packages"]["find"]["include"] == ["helpers*"]
-    assert config["project"]["requires-python"] == ">=3.11"
+    assert config()["tool"]["setuptools"]["packages"]["find"]["include"] == ["helpers*"]
+    assert config()["project"]["requires-python"] == ">=3.11"
