@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 from ..wire import clients, failures
 from ..wire.exchange import Exchange
+from ..wire.model_calls import is_model_call
 from . import environment, live
 from .awake import keep_awake
 from .environment import Lent
 from .live.access import TYPED, Access, find, origin_of
 from .live.check import Listed
-from .state import budget, changing, environment_so_far, guard_with, live_now, own_environment, state
+from .state import budget, changing, environment_so_far, guard_with, known_keys, live_now, own_environment, state
 
 
 def find_access(
@@ -66,7 +67,7 @@ def go_live(access: Access, listed: Listed | None, amount: float | None = None) 
 
 
 def _keep_to_the_budget(exchange: Exchange) -> None:
-    if now := live_now():
+    if (now := live_now()) and is_model_call(exchange, known_keys):
         now.before(exchange)
 
 
