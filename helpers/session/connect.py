@@ -2,7 +2,6 @@
 
 from openai import AsyncOpenAI
 
-from .. import sdk
 from ..errors import BadInput
 from ..wire import clients
 from .going_live import check, find_access, go_live
@@ -44,7 +43,6 @@ def connect(
     >>> connect()
     Practice mode: a mock API on this computer answers. No key, no cost, no network needed.
     """
-    sdk.check()
     if not live:
         if base_url is not None or key_from is not None or budget is not None:
             raise BadInput("An address, a key and a budget are for live mode.", "Say connect(live=True, …).")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+from .. import sdk
 from ..wire import clients, failures
 from ..wire.exchange import Exchange
 from ..wire.model_calls import is_model_call
@@ -18,6 +19,7 @@ def find_access(
     base_url: str | None = None, key_from: str | None = None, budget: float | None = None, *, typed: str = ""
 ) -> Access:
     """The address and the key for live mode; `typed` is a key that was typed just now. Raises WorkbookError."""
+    sdk.check()
     live.check_it_is_allowed()
     if budget is not None:
         live.checked_budget(budget)

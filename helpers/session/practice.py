@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from .. import sdk
 from ..errors import BadInput, WorkbookError
 from ..mock_api import Faults, MockAPI, MockTransport
 from ..mock_api.faults import SETTINGS
@@ -24,6 +25,7 @@ SEED = 5  # of the draws that everybody gets who asks for no other
 
 def practise(seed: int = SEED) -> None:
     """Practice mode, without a word."""
+    sdk.check()
     with changing:
         before = environment_so_far()
         if state.api is None:

@@ -38,12 +38,19 @@ def stays(url: Any, other: Any) -> bool:
 
 def _let_go(request: Any, exchange: Exchange) -> None:
     """A download may be led away, with nothing in it that is the learner's; raises WorkbookError for all else."""
-    if exchange.method not in ("GET", "HEAD") or not exchange.url.path.endswith("/content"):
-        here, there = exchange.url.netloc.decode(), _origin(request.url)
+    here, there = exchange.url.netloc.decode(), _origin(request.url)
+    if exchange.method not in ("GET", "HEAD"):
         raise WorkbookError(
             f"{here} redirects this call to another address, {there}: your key and your question are not for whoever "
             "answers there, so nothing was sent.",
             f'If that is the new address of your service, give it: connect(live=True, base_url="{there}/v1").',
+        )
+    if not exchange.url.path.endswith("/content"):  # perhaps a page that wants one to log in to the network
+        raise WorkbookError(
+            f"What answers at {here} is not a model service, or has moved: it redirects to another address, {there}. "
+            "Nothing was sent there.",
+            f'If that is the new address of your service, give it: connect(live=True, base_url="{there}/v1"). If your '
+            "network wants you to log in first, open a web page.",
         )
     for name in [name for name in request.headers if name not in HARMLESS]:
         del request.headers[name]

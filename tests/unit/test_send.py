@@ -29,6 +29,12 @@ CANARY = "canary-key-of-the-tests"
 Library = Any
 
 
+@pytest.fixture(autouse=True)
+def progress(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is checked here is no progress that another test would find."""
+    monkeypatch.setenv("WORKBOOK_PROGRESS", str(tmp_path / "progress.json"))
+
+
 @pytest.fixture(params=LIBRARIES, ids=lambda library: library.__name__)
 def library(request: pytest.FixtureRequest) -> Library:
     return request.param
