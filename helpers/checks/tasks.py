@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import openai
 
 from ..mock_api import Faults
 from ..mock_api.api import REFUSAL_SECONDS
 from ..timeline import Panel
+from ..wire.clients import is_sync
 from ..words import duration
 from . import judging, shape
 from .judging import Finding, Findings
@@ -129,7 +129,7 @@ class AnswerAList(Task):
         yield from judging.at_once(run)
         yield from self.texts(run)
         yield from judging.client_closed(run)
-        if any(isinstance(client, httpx2.Client) for client in run.clients):
+        if any(map(is_sync, run.clients)):
             yield Finding(
                 "threads",
                 "The ordinary client sent your calls, from threads: that works, and costs a thread for every call.",

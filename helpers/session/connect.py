@@ -30,12 +30,15 @@ def connect(
     from a file `.env`, or from a password box; one free request checks it.
 
     - `budget`: USD that this session may spend in live mode, 0.25 at first. When it is reached, nothing more is sent.
+      Seen is what goes out by httpx2 or httpx, as from every client of the OpenAI SDK; not seen is what goes out in
+      another way: by aiohttp (as LiteLLM's `aiohttp_openai/`), requests, urllib3, a WebSocket, or from another process.
     - `base_url`: any other service that is compatible, such as "http://localhost:11434/v1" (Ollama).
     - `key_from`: the name of the environment variable, or of the entry in `.env`, that holds the key for it. Without
       it a service on this computer gets none. OPENAI_API_KEY goes only where it belongs.
 
     Raises WorkbookError, in words, where there is no key, where the check fails, or where WORKBOOK_MODE=practice
-    forbids live mode; the mode then stays what it was. Raises BadInput for what cannot be an address or a budget.
+    forbids live mode; the mode then stays what it was. Raises BadInput for what cannot be an address or a budget, and
+    WrongSDK where another version of the SDK was installed: with that, nothing could be guarded.
 
     >>> connect()
     Practice mode: a mock API on this computer answers. No key, no cost, no network needed.

@@ -3,20 +3,23 @@
 import os
 from collections.abc import Callable
 
+from .. import sdk
 from ..wire import clients, failures
 from ..wire.exchange import Exchange
+from ..wire.model_calls import is_model_call
 from . import environment, live
 from .awake import keep_awake
 from .environment import Lent
 from .live.access import TYPED, Access, find, origin_of
 from .live.check import Listed
-from .state import budget, changing, environment_so_far, guard_with, live_now, own_environment, state
+from .state import budget, changing, environment_so_far, guard_with, known_keys, live_now, own_environment, state
 
 
 def find_access(
     base_url: str | None = None, key_from: str | None = None, budget: float | None = None, *, typed: str = ""
 ) -> Access:
     """The address and the key for live mode; `typed` is a key that was typed just now. Raises WorkbookError."""
+    sdk.check()
     live.check_it_is_allowed()
     if budget is not None:
         live.checked_budget(budget)
@@ -66,7 +69,7 @@ def go_live(access: Access, listed: Listed | None, amount: float | None = None) 
 
 
 def _keep_to_the_budget(exchange: Exchange) -> None:
-    if now := live_now():
+    if (now := live_now()) and is_model_call(exchange, known_keys):
         now.before(exchange)
 
 

@@ -4,24 +4,28 @@ import os
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from .. import sdk
 from ..errors import BadInput, WorkbookError
 from ..mock_api import Faults, MockAPI, MockTransport
 from ..mock_api.faults import SETTINGS
 from ..wire import clients, send
 from ..wire.exchange import BY_THE_SDK, Exchange
+from ..wire.model_calls import is_for_azure, is_model_call
 from . import environment, live
 from .awake import keep_awake
 from .environment import IN_PROCESS, PRACTICE_KEY, PRACTICE_URL
-from .state import changing, environment_so_far, guard_with, live_now, state
+from .state import changing, environment_so_far, guard_with, known_keys, live_now, state
 
 SEED = 5  # of the draws that everybody gets who asks for no other
 
 
 def practise(seed: int = SEED) -> None:
     """Practice mode, without a word."""
+    sdk.check()
     with changing:
         before = environment_so_far()
         if state.api is None:
@@ -84,19 +88,43 @@ async def answered_by(api: MockAPI) -> AsyncIterator[str]:
 
 
 def _stay_here(exchange: Exchange) -> None:
-    """Stops what the SDK would send off this computer in practice mode: nobody is to pay by accident.
+    """Stops each model call that is not for the mock API in practice mode: nobody is to pay by accident.
 
-    A client made before `connect()`, or with an address of its own, still points at the real service.
+    A client made before `connect()`, or with an address of its own, still points at another service. What counts as a
+    model call stands in `wire/model_calls.py`.
     """
-    host = exchange.url.host
-    if live.checking.get():
+    url = exchange.url
+    if url.netloc == _gate(state.practice_url) and url.scheme == "http":
         return
-    if host in ("127.0.0.1", "localhost", "::1", IN_PROCESS) or BY_THE_SDK not in exchange.request_headers:
+    if state.mode != "practice":
+        return
+    if live.checking.get() or not is_model_call(exchange, known_keys):
         return
     raise WorkbookError(
-        f"Practice mode stopped a call to {host}: its client was made before connect(), or with its own address.",
-        "Make the client again now, or go live on purpose with connect(live=True).",
+        f"Practice mode stopped a call to {url.netloc.decode()}: that is not the mock API, and may cost money.",
+        _to_mend(exchange),
     )
+
+
+@cache
+def _gate(url: str) -> bytes:
+    """The host and port of an address."""
+    return urlsplit(url).netloc.encode()
+
+
+def _to_mend(exchange: Exchange) -> str:
+    host, origin = exchange.url.host, f"{exchange.url.scheme}://{exchange.url.netloc.decode()}"
+    where = "" if host == "api.openai.com" else f', base_url="{origin}/v1"'
+    if is_for_azure(exchange):
+        where = f', base_url="{origin}/openai/v1", key_from="AZURE_OPENAI_API_KEY"'
+        return (
+            "A client for Azure always asks its azure_endpoint: in practice mode use AsyncOpenAI() or OpenAI() in its "
+            f"place, or go live on purpose with connect(live=True{where})."
+        )
+    again = "Make the client again now, with no address of its own"
+    if BY_THE_SDK not in exchange.request_headers:  # written by hand, perhaps
+        again = "Send it to the address in OPENAI_BASE_URL, as a client that is made now does"
+    return f"{again}; or go live on purpose with connect(live=True{where})."
 
 
 @contextmanager

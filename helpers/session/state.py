@@ -11,10 +11,12 @@ from ..errors import WorkbookError
 from ..mock_api import MockAPI
 from ..wire import send
 from ..wire.exchange import Exchange
+from ..wire.model_calls import is_model_call
 from ..wire.totals import Spent, Totals
 from . import environment
-from .environment import Lent
+from .environment import PRACTICE_KEY, Lent
 from .live import BUDGET, Live
+from .live.access import NO_KEY
 
 Mode = Literal["practice", "live"]
 
@@ -90,7 +92,17 @@ def guard_with(guard: Any) -> None:
     send.guards[:] = [*(each for each in send.guards if each not in _of_a_mode), guard]
 
 
+def known_keys() -> list[str]:
+    """The learner's own, wherever they are kept now: who sends one of them asks a service."""
+    typed, own = list(state.typed.values()), own_environment()
+    named = [value for name, value in own.items() if name.startswith(("OPENAI_", "AZURE_OPENAI_")) and "KEY" in name]
+    live = [state.live.access.key] if state.live else []
+    return [key for key in (*typed, *named, *live) if key not in ("", PRACTICE_KEY, NO_KEY)]
+
+
 def _count(exchange: Exchange, client: object) -> None:
+    if not is_model_call(exchange, known_keys):
+        return
     state.bills["live" if live_now() else "practice"](exchange, client)
 
 

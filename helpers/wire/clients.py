@@ -18,6 +18,15 @@ OF_THE_MODULE = ("api_key", "admin_api_key", "organization", "project", "webhook
 Kept = tuple[dict[asyncio.AbstractEventLoop, AsyncOpenAI], list[AsyncOpenAI], dict[str, str | None]]
 
 
+def is_sync(client: object) -> bool:
+    """Whether it is a client without await, of whichever library.
+
+    >>> is_sync(httpx2.Client()), is_sync(httpx2.AsyncClient())
+    (True, False)
+    """
+    return not hasattr(client, "aclose")
+
+
 async def of_this_loop(timeout: float | None) -> AsyncOpenAI:
     """Made at the first call, then always the same, and closed with the loop. `timeout`: seconds; None: the SDK's."""
     loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+from ..errors import WorkbookError
 from .bodies import (
     MUCH,
     RequestSummary,
@@ -43,6 +44,7 @@ class Exchange:
         "events",
         "first_byte",
         "headers",
+        "is_model_call",
         "method",
         "note",
         "outcome",
@@ -59,6 +61,7 @@ class Exchange:
     def __init__(self, request: RequestSummary | None = None) -> None:
         """`request`: what it asks, where whoever makes it knows; else its body is read when somebody asks."""
         self._request: RequestSummary | bytes | None = request
+        self.is_model_call: bool | None = request is not None or None  # see model_calls; None: nobody has asked yet
         self._answer: bytes | ResponseSummary = b""
         self._stream: StreamReader | None = None
         self._endings: list[Callable[[Exchange], object]] = []
@@ -135,7 +138,7 @@ class Exchange:
         stream = self._stream
         if stream is not None:
             self._answer, self.events = summarize(stream.content()), stream.events
-        refused = self.status is not None and self.status >= 400
+        refused = self.status is not None and self.status >= 300  # a redirect that was not followed is no answer
         if error is not None:
             self.outcome, self.note = what_happened(error)
         elif stream is not None and stream.broken_off and not whole and not refused:
@@ -153,4 +156,6 @@ def what_happened(error: BaseException) -> tuple[Outcome, str]:
     """How an exception on the way to the service is called in a picture."""
     if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)):
         return "cancelled", ""
+    if isinstance(error, WorkbookError):
+        return "failed", "stopped"
     return "failed", what_broke(error) or type(error).__name__

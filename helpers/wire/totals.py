@@ -92,7 +92,8 @@ class Totals:
 
     def _ended(self, exchange: Exchange) -> None:
         # what was refused is not charged, and neither is what never got there
-        if exchange.note != "no connection" and (exchange.status is None or exchange.status < 400):
+        sent = exchange.note not in ("no connection", "stopped")
+        if sent and (exchange.status is None or exchange.status < 300):
             self._unread.append(exchange)
             if len(self._unread) >= MOST_UNREAD:
                 self._read()

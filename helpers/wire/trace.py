@@ -16,6 +16,7 @@ from ..catalog import cost
 from ..errors import BadInput
 from . import send
 from .bodies import Usage
+from .clients import is_sync
 from .exchange import RETRY_COUNT, Exchange, Outcome
 
 
@@ -256,7 +257,7 @@ class Trace:
         sender: Hashable = shared
         if shared is None:
             task = _task_or_thread()
-            sender, blocking = task, task >= 0 and not hasattr(client, "aclose")
+            sender, blocking = task, task >= 0 and is_sync(client)
             retry = exchange.request_headers.get(RETRY_COUNT, "")
         with self._lock:
             self._unsorted.append(_Record(exchange, self._number_of(client), sender, shared, retry, blocking))
@@ -288,6 +289,9 @@ class Trace:
 
 def watch(title: str = "") -> Trace:
     """Records every request made in its `with` block, by any code: sync or async, by hand or by a helper.
+
+    Seen is what goes out by httpx2 or httpx, as from every client of the OpenAI SDK; not seen is what goes out in
+    another way: by aiohttp (as LiteLLM's `aiohttp_openai/`), requests, urllib3, a WebSocket, or from another process.
 
     In a notebook, `trace` as the last line of a cell shows the timeline.
 

@@ -217,12 +217,12 @@ def test_a_redirect_takes_the_key_nowhere_else(start: Start) -> None:
     mine = start({"away": away})
     os.environ.update(OPENAI_API_KEY=KEY, OPENAI_BASE_URL=mine.url)
     connect(live=True)
-    with OpenAI(max_retries=0) as client, pytest.raises(openai.AuthenticationError):
+    with OpenAI(max_retries=0) as client, pytest.raises(WorkbookError, match="redirects this call to another address"):
         client.chat.completions.create(model="gpt-6-luna", messages=[{"role": "user", "content": "away"}])
-    with pytest.raises(WorkbookError):
+    with pytest.raises(WorkbookError, match="redirects this call to another address"):
         asyncio.run(ask_ai("away"))
     assert [came.key for came in mine.came] == [KEY] * len(mine.came)
-    assert len(elsewhere.came) >= 2 and {came.key for came in elsewhere.came} == {""}
+    assert not elsewhere.came
 
 
 def test_the_check_is_not_led_away_either(start: Start) -> None:
@@ -230,7 +230,7 @@ def test_the_check_is_not_led_away_either(start: Start) -> None:
     mine = start({"/v1/models": says(302, "", "text/plain", location=f"{elsewhere.url}/models")})
     os.environ.update(OPENAI_API_KEY=KEY, OPENAI_BASE_URL=mine.url)
     refused()
-    assert {came.key for came in elsewhere.came} <= {""}
+    assert not elsewhere.came
 
 
 # ---- keys that are none ------------------------------------------------------------------------------------------

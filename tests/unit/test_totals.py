@@ -13,6 +13,7 @@ from helpers.catalog import cost
 from helpers.errors import CallFailed
 from helpers.mock_api import MockAPI
 from helpers.session.state import state
+from helpers.wire import send
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -61,7 +62,8 @@ def test_what_was_broken_off_has_an_unknown_cost() -> None:
     assert str(session.spent()) == "1 answer, and 3 calls whose cost is not known"
 
 
-def test_where_nobody_listens_nothing_is_charged() -> None:
+def test_where_nobody_listens_nothing_is_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send, "guards", [])  # practice mode would let nobody ask there
     with OpenAI(base_url="http://127.0.0.1:9/v1", max_retries=0) as client, pytest.raises(openai.APIConnectionError):
         client.chat.completions.create(**ASK)
     assert str(session.spent()) == "0 answers, 0 tokens, 0 USD"

@@ -283,7 +283,9 @@ def test_the_same_question_again_is_another_call() -> None:
 
 
 @pytest.mark.parametrize("transport", ["default", "aiohttp"])
-def test_failures_have_their_names(transport: str) -> None:
+def test_failures_have_their_names(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send, "guards", [])  # practice mode would let nobody ask elsewhere
+
     async def main() -> None:
         http_client = DefaultAioHttpClient() if transport == "aiohttp" else None
         async with AsyncOpenAI(http_client=http_client, max_retries=0, timeout=0.5) as client:
