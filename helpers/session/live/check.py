@@ -12,7 +12,7 @@ import openai
 from openai import OpenAI
 
 from ...errors import WorkbookError
-from ...wire.failures import NO_CREDIT, as_said, service_words
+from ...wire.failures import as_said, out_of_credit, service_words
 from .access import NO_KEY, OPENAI, Access
 from .secrecy import hidden
 
@@ -88,6 +88,8 @@ def _day(text: object) -> date | None:
 
 def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
     status, said = error.status_code, as_said(error)
+    if no_credit := out_of_credit(error.code, error.type):
+        return no_credit
     if status == 401 and access.key == NO_KEY:
         return (
             f"{access.shown} wants a key (401).",
@@ -112,8 +114,6 @@ def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
         return PASSWORD
     if status == 400 and access.url.startswith("http://") and "HTTPS" in error.response.text:
         return f"{access.shown} wants its https address (400).", "Write https:// in place of http://."
-    if error.code == "insufficient_quota":
-        return NO_CREDIT
     if status == 429:
         return f"{access.shown} takes no more requests now (429){said}", "Wait a minute, then connect again."
     if status >= 500:

@@ -12,7 +12,6 @@ from openai import OpenAI
 from ...catalog import MODELS
 from ...errors import BadInput, BudgetReached, WorkbookError
 from ...wire.exchange import Exchange
-from ...wire.failures import NO_CREDIT
 from ...wire.totals import Totals
 from ...words import counted, usd
 from .access import Access
@@ -113,7 +112,7 @@ class Live:
         """How it stands."""
         lines = [self.who(), f"Used so far: {self._bill.spent}.", self.budget_line()]
         if self.limits.no_credit:
-            lines.append(" ".join(NO_CREDIT))
+            lines.append(" ".join(self.limits.no_credit))
         lines += [f"Limits of {model}: {limits}." for model, limits in self.limits.limits.items()]
         if not self.limits.limits:
             lines.append("Rate limits: not known. (A service may tell them with an answer.)")
