@@ -2,7 +2,6 @@
 
 import getpass
 import io
-import ipaddress
 import re
 import sys
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from urllib.parse import urlsplit
 
 from ...errors import BadInput, WorkbookError
 from ..environment import Secret, no_proxy_here
+from .hosts import host_of, is_here
+from .hosts import is_near as _is_near
 from .kernel import running_kernel
 from .secrecy import hide
 
@@ -103,7 +104,7 @@ def find(
     for name in WITH_THE_KEY:
         settings[name] = (of_usual.get(name) or None) if of_usual and key == of_usual.get(KEY) else None
     if is_here(url) and any(name.lower().endswith("_proxy") for name in environ):
-        settings.update(no_proxy_here(environ))
+        settings.update(no_proxy_here(environ, also=host_of(url)))
     return Access(url, key, origin, settings)
 
 
@@ -172,6 +173,8 @@ def checked_address(url: object) -> str:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        # who reads "\\" as "/" sees another host
+        good = good and bool(host_of(url)) and not set(url) & set("\\ \t\r\n")
     except ValueError:
         good = False
     if not good:
@@ -207,23 +210,6 @@ def origin_of(url: str) -> str:
     """Who is asked, whatever the path."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or {'https': 443}.get(parts.scheme, 80)}"
-
-
-def is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _is_near(url: str) -> bool:
-    """Whether it is on this computer or in its own network."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return is_here(url) or "." not in host or host.endswith((".local", ".lan", ".internal"))
 
 
 def _usual(environment: _Found, dotenv: _Found) -> tuple[str, _Found | None]:
