@@ -18,6 +18,7 @@ from .access import Access
 from .check import Listed, list_models
 from .limits import MINUTE, LimitsSeen
 from .offer import Offer, age_of_prices
+from .unlisted import Unlisted
 
 BUDGET = 0.25  # USD; of a session, where nobody says another
 
@@ -72,6 +73,7 @@ class Live:
     ) -> None:
         self.access = access
         self.offer = Offer(listed)
+        self._unchecked = listed.said if isinstance(listed, Unlisted) else ""
         self.budget = budget
         self.limits = LimitsSeen(say)
         self._bill = bill
@@ -86,6 +88,7 @@ class Live:
         """What has to be said when it begins."""
         listed = self.offer.listed
         works = f"It works: {counted(len(listed), 'model is', 'models are')} offered." if listed else "It works."
+        works = self._unchecked or works
         about = [*self.offer.of_the_lessons(today()), *filter(None, [age_of_prices(today())])]
         return "\n".join([f"{self.who()} {works}", f"{self.budget_line()} connect() ends live mode.", *about])
 
