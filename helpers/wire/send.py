@@ -63,8 +63,8 @@ def _send(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False,
         exchange.end(error)
         raise
     finally:
-        _mend_headers(request.headers)
-    _mend_headers(response.headers)
+        _mend_request(request, exchange)
+    _mend_head(response)
     if stream:
         _watch_body(response, exchange)
         return response
@@ -97,8 +97,8 @@ async def _asend(
         exchange.end(error)
         raise
     finally:
-        _mend_headers(request.headers)
-    _mend_headers(response.headers)
+        _mend_request(request, exchange)
+    _mend_head(response)
     if stream:
         _watch_body(response, exchange)
         return response
@@ -163,6 +163,22 @@ def _mend_headers(headers: httpx2.Headers) -> None:
     for name, value in headers.raw:
         if (mended := mender.mend(value)) != value:
             headers[name.decode("ascii")] = mended.decode(headers.encoding)
+
+
+def _mend_request(request: httpx2.Request, exchange: Exchange) -> None:
+    """The same for a request that was sent; also for a password in its address, which has become a header."""
+    _mend_headers(request.headers)
+    if mender is not None and request.url.userinfo:
+        request.url = exchange.url = request.url.copy_with(username=None, password=None)
+
+
+def _mend_head(response: httpx2.Response) -> None:
+    """The same for an answer, and those that led to it; also in the words behind its status."""
+    for each in (*response.history, response) if mender is not None else ():
+        _mend_headers(each.request.headers)
+        _mend_headers(each.headers)
+        if mender is not None and (words := each.extensions.get("reason_phrase")):
+            each.extensions["reason_phrase"] = mender.mend(words)
 
 
 class _WatchedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):

@@ -14,7 +14,7 @@ from .env_file import EnvFile
 from .hosts import host_of, is_here
 from .hosts import is_near as _is_near
 from .kernel import running_kernel
-from .secrecy import hide
+from .secrecy import hide, hide_headers, hide_login
 
 OPENAI = "https://api.openai.com/v1"
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
@@ -187,8 +187,9 @@ def checked_address(url: object) -> str:
             f"{repeated} is not an address that can be asked.",
             'An address begins with http:// or https://, as "http://localhost:11434/v1" does.',
         )
-    for secret in (parts.password, *(each.partition("=")[2] for each in parts.query.split("&"))):
-        hide(secret or "")
+    hide_login(url)
+    for each in parts.query.split("&"):
+        hide(each.partition("=")[2])
     return url
 
 
@@ -237,6 +238,10 @@ def _hide_all(environment: _Environment, dotenv: EnvFile) -> None:
         for name, value in values.items():
             if name.startswith(prefixes) and SECRET.search(name):
                 hide(value)
+            if name.endswith("HEADERS"):
+                hide_headers(value)
+            if name.lower().endswith("_proxy") or name == ADDRESS:
+                hide_login(value)
 
 
 def _named(name: str, environment: _Environment, dotenv: EnvFile) -> tuple[str, str]:

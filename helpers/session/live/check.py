@@ -36,11 +36,14 @@ def client_for(access: Access) -> OpenAI:
     """The client that the free request is sent with; it reads proxies and certificates from the environment."""
     try:
         return OpenAI(base_url=access.url, api_key=access.key, max_retries=0, timeout=SECONDS)
-    except (ImportError, ValueError) as error:  # a SOCKS proxy, or an address that is none
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        socks = isinstance(error, ImportError)
+        # what the error says is not repeated: it may hold the proxy's password
         raise WorkbookError(
-            f"The proxy that is set in the environment cannot be used ({hidden(str(error))}).",
+            "The proxy that is set in the environment cannot be used "
+            f"({'it is a SOCKS proxy' if socks else 'its address is none, or of another kind'}).",
             "Set HTTPS_PROXY to an http:// proxy, or remove ALL_PROXY, before you start JupyterLab.",
-        ) from error
+        ) from None
 
 
 def list_models(client: OpenAI, access: Access) -> Listed | None:
