@@ -39,12 +39,12 @@ def set_aside(environ: MutableMapping[str, str], own: Own) -> None:
         environ.update(unproxied)
 
 
-def no_proxy_here(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings that keep proxies off the loopback interface."""
+def no_proxy_here(environ: Mapping[str, str], also: str = "") -> dict[str, str]:
+    """The settings that keep proxies off the loopback interface; `also`: another name of this computer."""
     # a SOCKS proxy makes OpenAI() fail even for hosts that are not to be proxied; "*" alone prevents it
     socks = any(environ[name].lower().startswith("socks") for name in environ if name.lower().endswith("_proxy"))
     kept = environ.get("no_proxy") or environ.get("NO_PROXY")
-    names = "*" if socks else ",".join(filter(None, [kept, "127.0.0.1", "localhost", IN_PROCESS]))
+    names = "*" if socks else ",".join(dict.fromkeys(filter(None, [kept, "127.0.0.1", "localhost", IN_PROCESS, also])))
     return {"NO_PROXY": names, "no_proxy": names}
 
 

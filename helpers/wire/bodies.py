@@ -28,10 +28,11 @@ class Usage(NamedTuple):
 
 
 class ResponseSummary(NamedTuple):
-    """What an answer tells beside its text: the tokens used, or the code of the error."""
+    """What an answer tells beside its text: the tokens used, or the code of the error and its kind (`type`)."""
 
     usage: Usage = Usage()
     code: str | None = None
+    kind: str | None = None
 
 
 def request_body(request: Any) -> bytes | None:
@@ -79,8 +80,9 @@ def summarize(content: dict[str, Any]) -> ResponseSummary:
     7
     """
     problem = content.get("error")
-    code = problem.get("code") if isinstance(problem, dict) else None
-    return ResponseSummary(read_usage(content.get("usage")), code if isinstance(code, str) else None)
+    told = [problem.get(name) for name in ("code", "type")] if isinstance(problem, dict) else [None, None]
+    code, kind = (each if isinstance(each, str) else None for each in told)
+    return ResponseSummary(read_usage(content.get("usage")), code, kind)
 
 
 def read_usage(usage: object) -> Usage:

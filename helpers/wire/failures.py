@@ -16,10 +16,29 @@ from ..errors import CallFailed, WorkbookError
 from .bodies import read_request, request_body
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a retry, where the service does not say how long; the SDK's
-NO_CREDIT = (
-    "Your account has no credit left (insufficient_quota), so waiting will not help.",
-    "Check the plan and billing page of your account.",
-)
+# what is used up, by the error's code or type: who has to do what
+NO_CREDIT: dict[str, tuple[str, str]] = {
+    "insufficient_quota": (
+        "Your account has no credit left (insufficient_quota), so waiting will not help.",
+        "Check the plan and billing page of your account.",
+    ),
+    "credit_balance_exhausted": (
+        "The prepaid credit of your account is used up (credit_balance_exhausted), so waiting will not help.",
+        "Add credit on the billing page of your account.",
+    ),
+    "organization_spend_limit_exceeded": (
+        "Your organization has spent all that it allows itself (organization_spend_limit_exceeded).",
+        "Ask an owner of the organization to raise its spend limit, or wait until its month begins anew.",
+    ),
+    "project_spend_limit_exceeded": (
+        "The project of your key has spent all that it is allowed (project_spend_limit_exceeded).",
+        "Ask an owner of the project to raise its spend limit, or use a key of another project.",
+    ),
+    "organization_usage_limit_exceeded": (
+        "Your organization has used all that the service allows it (organization_usage_limit_exceeded).",
+        "Ask an owner of the organization to get its usage limit raised by the service.",
+    ),
+}
 MOST_WORDS = 300  # characters of what a service says
 LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
 
@@ -67,8 +86,8 @@ def _in_words(error: Exception) -> tuple[str, str]:
             "Check your network, then ask again.",
         )
     if isinstance(error, openai.RateLimitError):
-        if code == "insufficient_quota":
-            return NO_CREDIT
+        if no_credit := out_of_credit(code, error.type):
+            return no_credit
         return (
             "Too many requests came in too short a time (rate limit, 429).",
             "Wait a moment and ask again, with fewer calls in flight at once.",
@@ -133,6 +152,17 @@ def as_said(error: openai.APIError) -> str:
     return f": {words}" + ("" if words.endswith((".", "!", "?", "…")) else ".") if words else "."
 
 
+def out_of_credit(*names: str | None) -> tuple[str, str] | None:
+    """What to tell where an error's code, or its type, says that nothing more is paid for; None where neither does.
+
+    >>> out_of_credit(None, "insufficient_quota") == out_of_credit("insufficient_quota", "requests")
+    True
+    >>> out_of_credit("rate_limit_exceeded", "requests") is None
+    True
+    """
+    return next((NO_CREDIT[name] for name in names if name in NO_CREDIT), None)
+
+
 def _model_of(error: openai.APIStatusError) -> str:
     return read_request(request_body(error.request)).model
 
@@ -150,14 +180,14 @@ def _in_its_place(model: str) -> str:
 def pause_before_retry(error: BaseException | None, attempt: int) -> float | None:
     """Seconds to wait after the `attempt`th failure (from 1); None where another attempt cannot help.
 
-    Retried is what the SDK retries, except `insufficient_quota`. A `retry-after` of up to two minutes is kept to, as
-    by the SDK; without one the pause doubles from half a second to eight, less up to a quarter by chance.
+    Retried is what the SDK retries, except where the credit is used up. A `retry-after` of up to two minutes is kept
+    to, as by the SDK; without one the pause doubles from half a second to eight, less up to a quarter by chance.
 
     >>> pause_before_retry(ValueError("a bug"), 1) is None
     True
     """
     response = getattr(error, "response", None)
-    if getattr(error, "code", None) == "insufficient_quota":
+    if out_of_credit(getattr(error, "code", None), getattr(error, "type", None)):
         return None
     if response is not None and response.status_code not in (408, 409, 429) and response.status_code < 500:
         return None
@@ -186,7 +216,7 @@ def retry_after(response: Any) -> float | None:
 
 def is_rate_limit(error: BaseException) -> bool:
     """Whether it is a 429 that waiting helps."""
-    return isinstance(error, openai.RateLimitError) and error.code != "insufficient_quota"
+    return isinstance(error, openai.RateLimitError) and not out_of_credit(error.code, error.type)
 
 
 def is_final(error: BaseException) -> bool:

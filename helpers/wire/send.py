@@ -88,7 +88,8 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
             exchange.end(error)
             raise
         finally:
-            _mend_headers(request.headers)
+            _mend_request(request)
+            exchange.url = request.url
         _mend_all_headers(response)
         if stream:
             _watch_body(response, exchange, watched)
@@ -121,7 +122,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
                 named = _in_its_name(options, request, exchange)
                 response = untouched(client, request, stream=True, **named)
             finally:
-                _mend_headers(request.headers)
+                _mend_request(request)
             response.history = [*history, *response.history]
 
     @wraps(untouched_async)
@@ -144,7 +145,8 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
             exchange.end(error)
             raise
         finally:
-            _mend_headers(request.headers)
+            _mend_request(request)
+            exchange.url = request.url
         _mend_all_headers(response)
         if stream:
             _watch_body(response, exchange, watched)
@@ -178,7 +180,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
                     client, request, stream=True, **_in_its_name(options, request, exchange)
                 )
             finally:
-                _mend_headers(request.headers)
+                _mend_request(request)
             response.history = [*history, *response.history]
 
     return send, asend
@@ -263,7 +265,7 @@ def _mend_all_headers(response: Any) -> None:
         return
     for each in (response, *response.history):
         _mend_headers(each.headers)
-        _mend_headers(each.request.headers)
+        _mend_request(each.request)
         if each.next_request is not None:
             _mend_headers(each.next_request.headers)
         if phrase := each.extensions.get("reason_phrase"):
@@ -277,6 +279,13 @@ def _mend_headers(headers: Any) -> None:
     for name, value in headers.raw:
         if (mended := mender.mend(value)) != value:
             headers[name.decode("ascii")] = mended.decode(headers.encoding)
+
+
+def _mend_request(request: Any) -> None:
+    """The same for a request that was sent; also for a password in its address, which has become a header."""
+    _mend_headers(request.headers)
+    if mender is not None and request.url.userinfo:
+        request.url = request.url.copy_with(username=None, password=None)
 
 
 class _WatchedBody:

@@ -5,12 +5,14 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helpers import WorkbookError, connect, session
+from helpers.wire.failures import NO_CREDIT
 from live.conftest import KEY
 from live.little_servers import answers, certificate, encrypted, hangs_up, says_nothing, serving
 from live.service import Odd, Service, broken_off, cut, hangs, refuses, says, zipped
@@ -137,14 +139,13 @@ REFUSALS = {
     ),
     "403 without a word": (says(403, ""), ["does not allow this (403)."]),
     "a firewall": (says(403, "<html>Blocked by <b>KEY</b></html>", "text/html"), ["does not allow this (403)"]),
-    "an address without its end": (says(404, {"detail": "Not Found"}), ["no model service at", "(404)", "/v1"]),
-    "a page that is not there": (says(404, "<html>404</html>", "text/html"), ["no model service at", "(404)"]),
-    "only POST": (says(405, {"detail": "Method Not Allowed"}), ["no model service at", "(405)"]),
     "too many requests": (refuses(429, "rate_limit_exceeded"), ["takes no more requests now (429)", "Wait a minute"]),
     "no credit": (refuses(429, "insufficient_quota"), ["no credit left", "insufficient_quota"]),
     "its own fault": (refuses(500), ["a problem of its own (500)", "not your code"]),
     "behind a gateway": (says(502, "<html>Bad Gateway</html>", "text/html"), ["a problem of its own (502)"]),
-    "asleep": (says(503, ""), ["a problem of its own (503)"]),
+    "asleep": (says(503, ""), ["a problem of its own (503)."]),
+    "loading": (says(503, {"detail": "Loading the model"}), ["a problem of its own (503): Loading the model."]),
+    "another organization": (says(401, {"error": {"message": "No such organization", "code": "x"}}), ["It says: No s"]),
     "a bad request": (refuses(400), ["refused the request (400)", "you came with (your key, hidden)"]),
     "a teapot": (says(418, {"error": "I'm a teapot"}), ["refused the request (418): I'm a teapot."]),
 }
@@ -154,6 +155,50 @@ REFUSALS = {
 def test_refusals(odd: Odd, expected: list[str], start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     text = said_by(odd, start, capsys)
     assert [words for words in expected if words not in text] == [], text
+
+
+def later(seconds: float) -> str:
+    """The time then, in words."""
+    now = datetime.now()
+    then = now + timedelta(seconds=seconds)
+    return f"{then:%H:%M}" if then.date() == now.date() else f"{then:%H:%M} on {then:%Y-%m-%d}"
+
+
+DAY = {"message": "Rate limit reached on requests per day (RPD)", "code": "rate_limit_exceeded"}
+LIMIT = {"x_ratelimit_limit_requests": "200", "x_ratelimit_remaining_requests": "0"}
+WAITS: dict[str, tuple[dict[str, str], str, float]] = {
+    "seconds": ({"retry_after": "20"}, "Wait 20 seconds, then connect again.", 0),
+    "a part of a second": ({"retry_after_ms": "300"}, "Wait 1 second, then connect again.", 0),
+    "minutes": ({"retry_after": "1200"}, "Connect again in about 20 minutes, after {}.", 1_200),
+    "hours": ({"retry_after": "25000"}, "Connect again in about 7 hours, after {}.", 25_000),
+    "the next day": ({"retry_after": "86400"}, "Connect again in about 24 hours, after {}.", 86_400),
+    "many days": ({"retry_after": "900000"}, "Connect again in about 11 days, after {}.", 900_000),
+    "by its limits": ({**LIMIT, "x_ratelimit_reset_requests": "7h12m"}, "in about 8 hours, after {}.", 25_920),
+    "for ever": ({"retry_after": "1e300"}, "Connect again in about 11,575 days", 0),
+    "it does not say": ({}, "Wait a minute, then connect again. (Where it is a limit for a day: tomorrow.)", 0),
+    "no number": ({"retry_after": "soon"}, "Wait a minute, then connect again.", 0),
+}
+
+
+@pytest.mark.parametrize(("headers", "expected", "seconds"), WAITS.values(), ids=WAITS)
+def test_when_to_come_again(
+    headers: dict[str, str], expected: str, seconds: float, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = expected.format(later(seconds))  # a minute may pass meanwhile
+    text = said_by(says(429, {"error": DAY}, **headers), start, capsys)
+    assert "takes no more requests now (429): Rate limit reached on requests per day (RPD)." in text
+    assert before in text or expected.format(later(seconds)) in text
+
+
+def test_when_a_service_that_has_a_problem_is_back(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not your code. Wait 30 seconds" in said_by(says(503, "", retry_after="30"), start, capsys)
+
+
+@pytest.mark.parametrize("name", ["code", "type"])
+@pytest.mark.parametrize("kind", NO_CREDIT)
+def test_out_of_credit(kind: str, name: str, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said_by(says(429, {"error": {"message": "No more.", name: kind}}, retry_after="5"), start, capsys)
+    assert text == " ".join(NO_CREDIT[kind])
 
 
 NO_SERVICES = {

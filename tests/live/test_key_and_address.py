@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -350,9 +351,74 @@ def test_a_file_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     refused("The file .env is there, but it cannot be read (Permission denied)")
 
 
-def test_a_folder_of_that_name() -> None:
-    Path(".env").mkdir()
-    refused()
+def test_a_folder_of_that_name(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As virtual environments have it: no settings are in it."""
+    key, url = os.environ.pop("OPENAI_API_KEY"), os.environ.pop("OPENAI_BASE_URL")
+    Path("notebooks/.env").mkdir(parents=True)
+    monkeypatch.chdir("notebooks")
+    assert "(there is a folder of that name: rename it" in refused("OPENAI_API_KEY is not set", NoKey)
+    assert "a folder of that name" in refused("MY_KEY is not set", key_from="MY_KEY")
+    Path("../.env").write_text(f"OPENAI_API_KEY={key}\nOPENAI_BASE_URL={url}\n")
+    connect(live=True)
+    assert service.came[-1].key == key
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(path.name)  # the whole path may be too long for one
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def link_to_a_pipe(path: Path) -> None:
+    os.mkfifo("pipe")
+    path.symlink_to("pipe")
+
+
+def circle(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(10**12)
+
+
+NO_FILES: dict[Callable[[Path], None], str] = {
+    fifo: "is no file, but a pipe (FIFO), which may wait for ever: it was not read.",
+    link_to_a_pipe: "is no file, but a pipe",
+    a_socket: "is no file, but a socket: it was not read.",
+    device: "is no file, but a device: it was not read.",
+    circle: "The file .env is there, but it cannot be read",
+    huge: "The file .env is very large (1,000,000,000,000 bytes), so it was not read.",
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such files there")
+@pytest.mark.parametrize("make", NO_FILES, ids=lambda make: make.__name__)
+def test_what_is_no_file_is_not_read(
+    make: Callable[[Path], None], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(Path(".env"))
+    key, url = os.environ.pop("OPENAI_API_KEY"), os.environ.pop("OPENAI_BASE_URL")
+    refused(NO_FILES[make])
+    refused(NO_FILES[make], key_from="MY_SERVICE_KEY", base_url=url)
+    assert not service.came
+    # who needs nothing from it is not kept from working
+    os.environ.update(OPENAI_API_KEY=key, OPENAI_BASE_URL=url)
+    connect(live=True)
+    assert service.came[-1].key == key
+
+
+def test_a_link_to_nothing_is_not_there() -> None:
+    Path(".env").symlink_to("nowhere")
+    refused("OPENAI_API_KEY is not set", NoKey)
 
 
 @pytest.mark.parametrize(

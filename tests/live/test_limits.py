@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 
 import openai
 import pytest
+from openai import OpenAI
 
 from helpers import WorkbookError, account, ask_ai, connect, estimate, process_questions_batch, stream_model
 from helpers.session.live.limits import Limits, LimitsSeen, Rate
+from helpers.wire.failures import NO_CREDIT
 from live.conftest import KEY
 from live.service import Odd, Service, chunk, completion, refuses, says
 
@@ -233,6 +235,33 @@ def test_a_batch_without_credit_stops(begin: Begin, capsys: pytest.CaptureFixtur
     answers = asyncio.run(process_questions_batch(questions, max_concurrency=5, progress=False))
     assert len(service.asked()) <= 5 and not any(answer.success for answer in answers)
     assert capsys.readouterr().out.count("no credit left") == 1
+
+
+@pytest.mark.parametrize("name", ["code", "type"])
+@pytest.mark.parametrize("kind", NO_CREDIT)
+def test_each_way_to_be_out_of_credit_has_its_own_words(
+    kind: str, name: str, begin: Begin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = {"message": "No more.", "code": None, "type": "requests", name: kind}
+    service = begin({"Q": says(429, {"error": problem})})
+    for _ in range(2):
+        with pytest.raises(openai.RateLimitError), OpenAI(max_retries=0) as client:
+            client.chat.completions.create(model="gpt-6-luna", messages=[{"role": "user", "content": "Q"}])
+    said = " ".join(NO_CREDIT[kind])
+    assert capsys.readouterr().out.count(said) == 1 and str(account()).count(said) == 1
+    service.odd["Q"] = with_limits()
+    assert ask() == "A"
+    assert said not in str(account())
+
+
+def test_another_reason_is_told_too(begin: Begin, capsys: pytest.CaptureFixture[str]) -> None:
+    service = begin({})
+    for kind in ("project_spend_limit_exceeded", "credit_balance_exhausted"):
+        service.odd["Q"] = refuses(429, kind)
+        with pytest.raises(WorkbookError):
+            ask()
+        assert NO_CREDIT[kind][0] in capsys.readouterr().out
+        assert NO_CREDIT[kind][0] in str(account())
 
 
 def test_an_ordinary_429_is_no_lack_of_credit(begin: Begin, capsys: pytest.CaptureFixture[str]) -> None:

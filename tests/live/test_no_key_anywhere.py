@@ -430,6 +430,7 @@ def use_everything(lab: Lab) -> None:
         lab.hangs("connect(live=True, base_url=os.environ['OPENAI_BASE_URL'].replace('/v1', '/hanging'))")
     lab.hangs("await ask_ai('hanging')")
     lab.each(UNATTENDED)
+    lab.each("%notebook failed.ipynb")
     lab.works("%xmode Context")
     for code in ("key", "client.api_key", "settings", "os.environ"):
         lab.listener.inspect(code)
@@ -614,7 +615,16 @@ def test_not_in_any_file(lab: Lab) -> None:
     assert len(list(lab.home.rglob("*"))) > 5 and (lab.workbook / "exercises" / ".progress.json").exists()
     files = [(path.name, content) for path, content in files_below(lab.home, lab.workbook) if path.name != ".env"]
     names = {name for name, _ in files}
-    assert names >= {"all.log", "kept.db", "more.db", "kept.csv", "errors.pickle", "terminal0.txt", "history.sqlite"}
+    assert names >= {
+        "all.log",
+        "kept.db",
+        "more.db",
+        "kept.csv",
+        "errors.pickle",
+        "terminal0.txt",
+        "history.sqlite",
+        "failed.ipynb",
+    }
     nowhere(lab, files)
 
 

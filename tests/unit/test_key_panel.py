@@ -12,7 +12,7 @@ import pytest
 
 from helpers import ask_ai, connect, session
 from helpers.mock_api import Faults, MockAPI
-from helpers.mock_api.api import Reply
+from helpers.mock_api.api import Piece, Reply
 from helpers.mock_api.server import Server
 from helpers.session.live import BUDGET
 from helpers.session.state import State, state
@@ -216,6 +216,27 @@ def test_ways_to_write_a_budget(service: Service, typed: str, usd: float) -> Non
         await go_live(panel, RIGHT, budget=typed)
         assert state.live is not None and state.live.budget == usd
         assert panel._form.beside[1]["value"] == f"{usd:g}"
+
+    learner(goes)
+
+
+def test_a_service_that_has_no_list_of_models(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The panel says what could not be checked, and the first call tells."""
+
+    def none(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        if path != "/v1/models":
+            return MockAPI.handle(service, method, path, headers, body)
+        return Reply(0.0, 404, {"content-type": "application/json"}, (Piece(0.0, b'{"detail": "Not Found"}'),))
+
+    monkeypatch.setattr(service, "handle", none)
+
+    async def goes(panel: KeyPanel) -> None:
+        said = await go_live(panel, RIGHT)
+        assert session.mode() == "live"
+        assert "It does not list its models (404): Not Found. So it could not be checked" in said
+        assert "the first call tells" in said and "It works" not in said
+        await ask_ai("What is Go?")
+        assert RIGHT not in page(panel)
 
     learner(goes)
 

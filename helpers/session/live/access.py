@@ -1,19 +1,20 @@
 """Whom live mode asks, and with which key: from the environment, from a `.env` file, or typed into a password box."""
 
 import getpass
-import io
-import ipaddress
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...errors import BadInput, WorkbookError
 from ..environment import Secret, no_proxy_here
+from .env_file import EnvFile
+from .hosts import host_of, is_here
+from .hosts import is_near as _is_near
 from .kernel import running_kernel
-from .secrecy import hide
+from .secrecy import hide, hide_headers, hide_login
 
 OPENAI = "https://api.openai.com/v1"
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
@@ -46,11 +47,9 @@ class Access:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Settings of one place."""
-
-    place: str
+class _Environment:
     values: Mapping[str, str]
+    place = "the environment"
 
     def get(self, name: str) -> str:
         return self.values.get(name, "").strip()
@@ -74,7 +73,7 @@ def find(
 
     Raises WorkbookError where there is no key; BadInput for an address or a name that cannot be one.
     """
-    environment, dotenv = _Found("the environment", environ), _dotenv()
+    environment, dotenv = _Environment(environ), EnvFile()
     _hide_all(environment, dotenv)
     usual, of_usual = OPENAI, None
     if base_url is None or not (just_typed or key_from):
@@ -92,7 +91,9 @@ def find(
     elif is_here(url):
         key, origin = NO_KEY, "no key"
     else:
-        raise NoKey(url, usual_is_meant=whose == origin_of(OPENAI), another_is_there=of_usual is not None)
+        raise NoKey(
+            url, usual_is_meant=whose == origin_of(OPENAI), another_is_there=of_usual is not None, hint=dotenv.hint()
+        )
     key = checked_key(key, origin) if key != NO_KEY else Secret(NO_KEY)
     if urlsplit(url).scheme == "http" and key != NO_KEY and not _is_near(url):
         raise WorkbookError(
@@ -103,20 +104,23 @@ def find(
     for name in WITH_THE_KEY:
         settings[name] = (of_usual.get(name) or None) if of_usual and key == of_usual.get(KEY) else None
     if is_here(url) and any(name.lower().endswith("_proxy") for name in environ):
-        settings.update(no_proxy_here(environ))
+        settings.update(no_proxy_here(environ, also=host_of(url)))
     return Access(url, key, origin, settings)
+
+
+_Found = _Environment | EnvFile
 
 
 class NoKey(WorkbookError):
     """There is no key for an address; `ask` may get one."""
 
-    def __init__(self, url: str, *, usual_is_meant: bool, another_is_there: bool) -> None:
+    def __init__(self, url: str, *, usual_is_meant: bool, another_is_there: bool, hint: str = "") -> None:
         self.url = url
         if usual_is_meant:
             super().__init__(
                 f"Live mode needs your own API key, and {KEY} is not set: not in the environment, and not in a file "
                 "named .env.",
-                f"Write {KEY}=your key into a file named .env beside README.md{_as_text()}, or stay in practice mode: "
+                f"Write {KEY}=your key into a file named .env beside README.md{hint}, or stay in practice mode: "
                 "connect().",
             )
         else:
@@ -172,6 +176,8 @@ def checked_address(url: object) -> str:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        # who reads "\\" as "/" sees another host
+        good = good and bool(host_of(url)) and not set(url) & set("\\ \t\r\n")
     except ValueError:
         good = False
     if not good:
@@ -181,8 +187,9 @@ def checked_address(url: object) -> str:
             f"{repeated} is not an address that can be asked.",
             'An address begins with http:// or https://, as "http://localhost:11434/v1" does.',
         )
-    for secret in (parts.password, *(each.partition("=")[2] for each in parts.query.split("&"))):
-        hide(secret or "")
+    hide_login(url)
+    for each in parts.query.split("&"):
+        hide(each.partition("=")[2])
     return url
 
 
@@ -209,24 +216,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or {'https': 443}.get(parts.scheme, 80)}"
 
 
-def is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _is_near(url: str) -> bool:
-    """Whether it is on this computer or in its own network."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return is_here(url) or "." not in host or host.endswith((".local", ".lan", ".internal"))
-
-
-def _usual(environment: _Found, dotenv: _Found) -> tuple[str, _Found | None]:
+def _usual(environment: _Environment, dotenv: EnvFile) -> tuple[str, _Found | None]:
     """The address where OPENAI_API_KEY belongs, and where both were found; None where there is no key."""
     found = next((place for place in (environment, dotenv) if place.get(KEY)), None)
     if found is environment and not environment.get(ADDRESS) and dotenv.get(ADDRESS) and not dotenv.get(KEY):
@@ -239,55 +229,35 @@ def _usual(environment: _Found, dotenv: _Found) -> tuple[str, _Found | None]:
     return checked_address(url), found
 
 
-def _hide_all(environment: _Found, dotenv: _Found) -> None:
+def _hide_all(environment: _Environment, dotenv: EnvFile) -> None:
     """Also keys that are not used now: whoever looks at the environment would see them."""
-    for place, prefixes in ((environment, ("OPENAI_", "AZURE_OPENAI_")), (dotenv, "")):
-        for name, value in place.values.items():
+    there: Mapping[str, str] = {}
+    with suppress(WorkbookError):  # who needs what is in it is told
+        there = dotenv.values
+    for values, prefixes in ((environment.values, ("OPENAI_", "AZURE_OPENAI_")), (there, "")):
+        for name, value in values.items():
             if name.startswith(prefixes) and SECRET.search(name):
                 hide(value)
+            if name.endswith("HEADERS"):
+                hide_headers(value)
+            if name.lower().endswith("_proxy") or name == ADDRESS:
+                hide_login(value)
 
 
-def _named(name: str, *places: _Found) -> tuple[str, str]:
+def _named(name: str, environment: _Environment, dotenv: EnvFile) -> tuple[str, str]:
     if not isinstance(name, str) or not VARIABLE.fullmatch(name):
         raise BadInput(  # what was given may be the key itself, so it is not repeated
             "key_from is the name of an environment variable, in capital letters, and never the key itself.",
             'Write MY_SERVICE_KEY=your key into the file .env, and key_from="MY_SERVICE_KEY" here.',
         )
-    for place in places:
+    for place in (environment, dotenv):
         if place.get(name):
             return place.get(name), _in_words(name, place)
     raise WorkbookError(
         f"{name} is not set: not in the environment, and not in a file named .env.",
-        f"Write {name}=your key into a file named .env beside README.md.",
+        f"Write {name}=your key into a file named .env beside README.md{dotenv.hint()}.",
     )
 
 
 def _in_words(name: str, place: _Found) -> str:
     return f"the key in {place.place}" if name == KEY else f"the key {name} in {place.place}"
-
-
-def _dotenv() -> _Found:
-    """What stands in the `.env` of this folder or of one above it."""
-    from dotenv import dotenv_values, find_dotenv  # only who goes live needs it
-
-    path = find_dotenv(usecwd=True)
-    if not path:
-        return _Found(".env", {})
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise WorkbookError(
-            f"The file .env is there, but it cannot be read ({error.strerror}).", "Check whose file it is."
-        ) from error
-    # Windows' editors and its PowerShell write other encodings than UTF-8, and say so in the first bytes
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    text = content.decode("utf-16" if utf16 else "utf-8-sig", "replace")
-    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return _Found(".env", {name: value for name, value in values.items() if value})
-
-
-def _as_text() -> str:
-    """Some editors add an ending, and hide it."""
-    from dotenv import find_dotenv
-
-    return " (there is one named .env.txt: take the ending away)" if find_dotenv(".env.txt", usecwd=True) else ""

@@ -1,10 +1,11 @@
 """Whether live mode will work: one free request, and what came of it in words."""
 
 import json
+import math
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
 import httpx2
@@ -12,11 +13,15 @@ import openai
 from openai import OpenAI
 
 from ...errors import WorkbookError
-from ...wire.failures import NO_CREDIT, as_said, service_words
+from ...wire.failures import as_said, out_of_credit, retry_after, service_words
+from ...wire.headers import read_limit
+from ...words import counted
 from .access import NO_KEY, OPENAI, Access
 from .secrecy import hidden
+from .unlisted import NO_LIST, without_a_list
 
 SECONDS = 10.0  # of patience with the free request
+SOON, LATEST = 120.0, 1e9  # seconds: until when one waits for it; beyond what calendars have
 TLS = (
     "A proxy or a virus scanner may be opening what is encrypted: ask those who run your network for its certificate, "
     "and install it in the system (or set SSL_CERT_FILE to its file)."
@@ -31,17 +36,20 @@ def client_for(access: Access) -> OpenAI:
     """The client that the free request is sent with; it reads proxies and certificates from the environment."""
     try:
         return OpenAI(base_url=access.url, api_key=access.key, max_retries=0, timeout=SECONDS)
-    except (ImportError, ValueError) as error:  # a SOCKS proxy, or an address that is none
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        socks = isinstance(error, ImportError)
+        # what the error says is not repeated: it may hold the proxy's password
         raise WorkbookError(
-            f"The proxy that is set in the environment cannot be used ({hidden(str(error))}).",
+            "The proxy that is set in the environment cannot be used "
+            f"({'it is a SOCKS proxy' if socks else 'its address is none, or of another kind'}).",
             "Set HTTPS_PROXY to an http:// proxy, or remove ALL_PROXY, before you start JupyterLab.",
-        ) from error
+        ) from None
 
 
 def list_models(client: OpenAI, access: Access) -> Listed | None:
     """What the service offers: free, and proof that address and key are right. None: it does not let this key see.
 
-    Raises WorkbookError, in words, where live mode would not work.
+    A service may have no list: see `Unlisted`. Raises WorkbookError, in words, where live mode would not work.
     """
     try:
         content = json.loads(_content(client))
@@ -58,6 +66,8 @@ def list_models(client: OpenAI, access: Access) -> Listed | None:
     except openai.APIStatusError as error:
         if error.status_code in (401, 403) and "insufficient permissions" in service_words(error).lower():
             return None  # a key with restrictions: it may ask, but not look
+        if error.status_code in NO_LIST:
+            return without_a_list(client, access, error)
         raise WorkbookError(*_refusal(error, access)) from error
     except openai.APIConnectionError as error:
         raise WorkbookError(*_no_connection(error, access)) from error
@@ -87,7 +97,9 @@ def _day(text: object) -> date | None:
 
 
 def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
-    status, said = error.status_code, as_said(error)
+    status, said, when = error.status_code, as_said(error), _when(error.response)
+    if no_credit := out_of_credit(error.code, error.type):
+        return no_credit
     if status == 401 and access.key == NO_KEY:
         return (
             f"{access.shown} wants a key (401).",
@@ -98,27 +110,52 @@ def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
         where = " (platform.openai.com/api-keys)" if access.url == OPENAI else ""
         return (
             f"{access.shown} did not accept {access.origin} (401): it is mistyped, cut short, expired or for another "
-            "service.",
+            f"service.{f' It says{said}' if service_words(error) else ''}",
             f"Copy it again{where}, or make a new one.",
         )
     if status == 403:
         return f"{access.shown} does not allow this (403){said}", "Ask whoever runs the account or the network."
-    if status in (404, 405):
-        return (
-            f"There is no model service at {access.shown} ({status}).",
-            "Check the address: it usually ends in /v1.",
-        )
     if status == 407:
         return PASSWORD
     if status == 400 and access.url.startswith("http://") and "HTTPS" in error.response.text:
         return f"{access.shown} wants its https address (400).", "Write https:// in place of http://."
-    if error.code == "insufficient_quota":
-        return NO_CREDIT
     if status == 429:
-        return f"{access.shown} takes no more requests now (429){said}", "Wait a minute, then connect again."
+        return f"{access.shown} takes no more requests now (429){said}", when or (
+            "Wait a minute, then connect again. (Where it is a limit for a day: tomorrow.)"
+        )
     if status >= 500:
-        return f"{access.shown} has a problem of its own ({status}).", "It is not your code: try again in a while."
+        return f"{access.shown} has a problem of its own ({status}){said}", (
+            f"It is not your code. {when or 'Try again in a while.'}"
+        )
     return f"{access.shown} refused the request ({status}){said}", "Check the address and the key."
+
+
+def _when(response: httpx2.Response) -> str:
+    """When to try again; "" where the service does not tell."""
+    seconds = retry_after(response)
+    if seconds is None:  # of the limits that are used up the last one that comes back
+        limits = filter(None, (read_limit(response.headers, unit) for unit in ("requests", "tokens")))
+        seconds = max((limit.reset or 0.0 for limit in limits if limit.remaining < 1), default=0.0)
+    if not seconds:
+        return ""
+    if seconds <= SOON:
+        return f"Wait {counted(math.ceil(seconds), 'second')}, then connect again."
+    now, seconds = datetime.now(), min(seconds, LATEST)
+    then = now + timedelta(seconds=seconds)
+    day = "" if then.date() == now.date() else f" on {then:%Y-%m-%d}"
+    return f"Connect again in about {_about(seconds)}, after {then:%H:%M}{day}."
+
+
+def _about(seconds: float) -> str:
+    """A long time, rounded up.
+
+    >>> _about(130), _about(7_100), _about(200_000)
+    ('3 minutes', '2 hours', '3 days')
+    """
+    for unit, size, most in (("minute", 60, 100), ("hour", 3_600, 47)):
+        if (number := math.ceil(seconds / size)) <= most:
+            return counted(number, unit)
+    return counted(math.ceil(seconds / 86_400), "day")
 
 
 def _no_connection(error: BaseException, access: Access) -> tuple[str, str]:

@@ -57,8 +57,12 @@ def _after_each_cell(shell: Any, hidden: Cover) -> Callable[[Any], None]:
             print(
                 "Your API key stands in this cell, and cells are saved. Take it out, and write it into the file .env."
             )
-        for output in shell.history_manager.outputs.get(result.execution_count, ()):
+        number, kept = result.execution_count, shell.history_manager
+        for output in getattr(kept, "outputs", {}).get(number, ()):  # for %notebook
             output.bundle = _covered(output.bundle, hidden)
+        failed = getattr(kept, "exceptions", {})
+        if number in failed:
+            failed[number] = _covered(failed[number], hidden)
 
     return after
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ...wire.exchange import Exchange
-from ...wire.failures import NO_CREDIT
+from ...wire.failures import out_of_credit
 from ...wire.headers import DAY, Unit, read_limit
 
 MINUTE, HOUR = 60.0, 3600.0  # seconds
@@ -55,7 +55,7 @@ class LimitsSeen:
     def __init__(self, news: Callable[[str], object]) -> None:
         self._news = news
         self.limits: dict[str, Limits] = {}  # by model, the one that was told of last at the end
-        self.no_credit = False
+        self.no_credit: tuple[str, str] | None = None  # what to tell while it has none
 
     def __call__(self, exchange: Exchange, _client: object) -> None:
         if exchange.method == "POST":
@@ -63,10 +63,12 @@ class LimitsSeen:
 
     def _ended(self, exchange: Exchange) -> None:
         status, headers = exchange.status, exchange.headers
-        if status == 429 and exchange.response.code == "insufficient_quota":
-            self.has_no_credit()
+        if status is not None and status >= 400:
+            answer = exchange.response
+            if said := out_of_credit(answer.code, answer.kind):
+                self.has_no_credit(said)
         if status == 200:
-            self.no_credit = False
+            self.no_credit = None
         if status == 200 and any(f"x-ratelimit-limit-{unit}" in headers for unit in ("requests", "tokens")):
             self.tell(exchange.request.model, headers)
 
@@ -79,10 +81,10 @@ class LimitsSeen:
         if new:
             self._news(f"Your limits for {model}: {limits}.")
 
-    def has_no_credit(self) -> None:
-        if not self.no_credit:
-            self.no_credit = True
-            self._news(" ".join(NO_CREDIT))
+    def has_no_credit(self, said: tuple[str, str]) -> None:
+        if self.no_credit != said:
+            self.no_credit = said
+            self._news(" ".join(said))
 
 
 def _rate(headers: Mapping[str, str], unit: Unit) -> Rate | None:

@@ -12,13 +12,13 @@ from openai import OpenAI
 from ...catalog import MODELS
 from ...errors import BadInput, BudgetReached, WorkbookError
 from ...wire.exchange import Exchange
-from ...wire.failures import NO_CREDIT
 from ...wire.totals import Totals
 from ...words import counted, usd
 from .access import Access
 from .check import Listed, list_models
 from .limits import MINUTE, LimitsSeen
 from .offer import Offer, age_of_prices
+from .unlisted import Unlisted
 
 BUDGET = 0.25  # USD; of a session, where nobody says another
 
@@ -73,6 +73,7 @@ class Live:
     ) -> None:
         self.access = access
         self.offer = Offer(listed)
+        self._unchecked = listed.said if isinstance(listed, Unlisted) else ""
         self.budget = budget
         self.limits = LimitsSeen(say)
         self._bill = bill
@@ -87,6 +88,7 @@ class Live:
         """What has to be said when it begins."""
         listed = self.offer.listed
         works = f"It works: {counted(len(listed), 'model is', 'models are')} offered." if listed else "It works."
+        works = self._unchecked or works
         about = [*self.offer.of_the_lessons(today()), *filter(None, [age_of_prices(today())])]
         return "\n".join([f"{self.who()} {works}", f"{self.budget_line()} connect() ends live mode.", *about])
 
@@ -113,7 +115,7 @@ class Live:
         """How it stands."""
         lines = [self.who(), f"Used so far: {self._bill.spent}.", self.budget_line()]
         if self.limits.no_credit:
-            lines.append(" ".join(NO_CREDIT))
+            lines.append(" ".join(self.limits.no_credit))
         lines += [f"Limits of {model}: {limits}." for model, limits in self.limits.limits.items()]
         if not self.limits.limits:
             lines.append("Rate limits: not known. (A service may tell them with an answer.)")
