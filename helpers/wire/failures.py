@@ -180,7 +180,7 @@ def pause_before_retry(error: BaseException | None, attempt: int) -> float | Non
     True
     """
     response = getattr(error, "response", None)
-    if error is None or response is None and not isinstance(error, openai.APIConnectionError):
+    if error is None or (response is None and not isinstance(error, openai.APIConnectionError)):
         return None
     if response is not None and response.status_code not in (408, 409, 429) and response.status_code < 500:
         return None

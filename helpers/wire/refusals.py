@@ -137,11 +137,13 @@ class Refusal:
     def no_such_model(self) -> bool:
         if self.status not in (None, 400, 404, 422) or self.wants_verification:
             return False
-        if self.names & NO_MODEL or self.param == "model" and self.names & NOT_FOUND:
+        model = self.model
+        is_named = self.param == "model" or (model and model in self.words)
+        if self.names & NO_MODEL or (is_named and self.names & NOT_FOUND):
             return True
         if any(pattern.search(self.words) for pattern in MODEL_IS_NOT):
             return True
-        if not self.words or not (model := self.model):
+        if not self.words or not model:
             return False
         name = rf"(?<![\w-]){re.escape(model)}(?![\w-])"
         patterns = rf"{name}\W*({IS_NOT})", NOT_THE_ASKED.format(name=rf"[`'\"]?{name}")

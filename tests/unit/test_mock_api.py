@@ -301,7 +301,7 @@ def test_keys_and_quota(api: MockAPI) -> None:
     api.reset(faults=Faults(expired_key=True))
     assert error(chat(api))[:2] == (401, "invalid_api_key")
     api.reset(faults=Faults(no_quota=True))
-    assert error(chat(api))[:2] == (429, "insufficient_quota")
+    assert error(chat(api))[:2] == (429, "credit_balance_exhausted")
 
 
 def test_a_retry_after_can_be_left_out(api: MockAPI) -> None:
