@@ -86,7 +86,7 @@ async def safe_api_call(client: AsyncOpenAI, question: str, *, model: str = DEFA
     >>> async with AsyncOpenAI() as client:
     ...     answer = await safe_api_call(client, "What is Python?", model="gpt-99")
     >>> print(answer.answer if answer.success else answer.error)  # doctest: +ELLIPSIS
-    The service has no such model, ...
+    The service says: The model `gpt-99` does not exist ...
     """
     try:
         return await ask_model(client, model, question)

@@ -69,8 +69,9 @@ async def process_questions_batch(
     - `on_progress` is called with the Answer of each row as soon as it is final; it must be quick, as no call gets on
       meanwhile. `progress`: tqdm's bar; None shows it in a notebook and in a terminal, False never.
 
-    A wrong key, an empty quota, a model that does not exist, or a service that fails for a hundred questions in a row
-    stop the batch when what is in flight has come back; the other rows say why they were not sent. A `deadline` stops
+    A wrong key, want of credit, a model that does not exist, five questions in a row that are refused for the same
+    cause with no answer among them, or a service that fails for a hundred questions in a row stop the batch when what
+    is in flight has come back; the other rows say why they were not sent. A `deadline` stops
     it at once.
     When it is interrupted or cancelled, `last_batch()` has what was finished. However it ends, nothing is left in
     flight.

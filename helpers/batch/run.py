@@ -17,6 +17,7 @@ from ..session import endpoint, shared_client
 from ..session.purse import is_limited, require_budget
 from ..wire.failures import explain, is_final, is_rate_limit, pause_before_retry, retry_after
 from . import progress
+from .breaker import Breaker
 from .estimates import FRAME, announce, tokens_in
 from .pacer import LOOK_AGAIN, Pacer, Ticket
 from .questions import Source, open_questions
@@ -27,7 +28,7 @@ from .settings import Settings
 from .store import Store
 
 OUTAGE = 100  # questions that fail one after the other for these reasons, and no answer between: the service is down
-SERVICE_FAILURES = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError)
+SERVICE_FAILURES = (openai.APIConnectionError, openai.InternalServerError)
 BREATH = 50  # rows without a call after which others on the loop have their turn
 END: Any = object()
 
@@ -53,6 +54,7 @@ class Batch:
         self._stopped = asyncio.Event()
         self._outage = max(OUTAGE, 2 * settings.max_concurrency)  # also: no more than that waits to be tried again
         self._failed_in_a_row = 0
+        self._breaker = Breaker()
         self._in_flight = 0
         self._got_through = 0.0  # when the last answer came
         self._frame_tokens = FRAME + tokens_in(settings.instructions)
@@ -141,6 +143,8 @@ class Batch:
         return None
 
     async def _ask(self, question: Question) -> None:
+        if self._breaker.suspects and not await self._beyond_doubt():
+            return
         ticket = await self._permission(question)
         if ticket is None:
             return
@@ -162,7 +166,7 @@ class Batch:
             now = question.since = time.perf_counter()
             question.in_flight = False
             question.served += now - sent
-            self._went_wrong(question, error, waited_since, ticket)
+            self._went_wrong(question, error, waited_since, sent, ticket)
         else:
             self._in_flight -= 1
             now = time.perf_counter()
@@ -170,6 +174,7 @@ class Batch:
             self._pacer.answered(ticket, now, reply.headers, reply.usage.total_tokens)
             self._got_through = now
             self._failed_in_a_row = 0
+            self._breaker.answered(sent)
             await self._answered(question, reply, now - sent)
 
     async def _permission(self, question: Question) -> Ticket | None:
@@ -185,6 +190,14 @@ class Batch:
                     return None
                 return self._pacer.sent(time.perf_counter(), tokens)
         return self._pacer.sent(time.perf_counter(), tokens)
+
+    async def _beyond_doubt(self) -> bool:
+        """Whether the next may be sent, where several were refused alike: what is in flight tells if all are."""
+        while self._breaker.suspects and not self._stopped.is_set():
+            if not self._in_flight:
+                self._stop(self._breaker.verdict)
+            await self._pause(LOOK_AGAIN)
+        return not self._stopped.is_set()
 
     async def _within_budget(self) -> bool:
         """Whether the next may be sent. What is in flight may use the budget up, or cost less than was reckoned."""
@@ -230,18 +243,20 @@ class Batch:
             raise
         self._rows.answer(question, answer)
 
-    def _went_wrong(self, question: Question, error: Exception, waited_since: float, ticket: Ticket) -> None:
+    def _went_wrong(
+        self, question: Question, error: Exception, waited_since: float, sent: float, ticket: Ticket
+    ) -> None:
         """Tries again later, or makes it a row; what no other question can escape stops the batch."""
         now, most, question.last_error = question.since, self._settings.max_retries, error
-        response = getattr(error, "response", None)
+        response, limited = getattr(error, "response", None), is_rate_limit(error)
         if response is None:
             self._pacer.lost(ticket, now)
-        elif is_rate_limit(error):
+        elif limited:
             self.summary.refused += 1
             self._pacer.refused(ticket, now, response.headers, retry_after(response))
         else:
             self._pacer.answered(ticket, now, response.headers, None)
-        if is_rate_limit(error) and self._got_through > waited_since and question.refusals < most:
+        if limited and self._got_through > waited_since and question.refusals < most:
             question.refusals += 1  # not its own fault, but the pacer's
         else:
             question.failures += 1
@@ -252,10 +267,12 @@ class Batch:
         reason = error if isinstance(error, WorkbookError) else explain(error)
         if is_final(error):
             self._stop(str(reason))
-        elif isinstance(error, SERVICE_FAILURES):
+        elif limited or isinstance(error, SERVICE_FAILURES):
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= self._outage:
                 self._stop(f"{self._failed_in_a_row} questions failed one after the other. The last: {reason}")
+        else:
+            self._breaker.refused(error, question.text, sent, str(reason))
         self._rows.fail(question, reason)
 
     # ---- questions as they come ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..catalog import MODELS, Model
 from .answers import find_answer, split_tokens
-from .faults import Fault, Faults
+from .faults import OLD_CODE, OUT_OF_CREDIT, Fault, Faults
 from .limits import Bucket, Clock
 from .requests import ChatRequest, Refused, read_chat, read_json
 
@@ -145,23 +145,20 @@ class _Exchange:
         self._identify(f"{method} {self.path}")
         if self.api.closed:
             raise Refused(400, "This API is closed.", "closed")
-        handler, allowed = self._route()
+        handler, allowed = self._route(method)
         if method != allowed:
             raise Refused(405, f"Not allowed to {method} on {self.path}. (HINT: use {allowed})", "method_not_supported")
         self._authenticate(headers)
         return handler(body)
 
-    def _route(self) -> tuple[Callable[[bytes], Reply], str]:
+    def _route(self, method: str) -> tuple[Callable[[bytes], Reply], str]:
         if self.path == "/v1/chat/completions":
             return self._chat, "POST"
         if self.path == "/v1/models":
             return self._models, "GET"
         if self.path.startswith("/v1/models/"):
             return self._one_model, "GET"
-        raise Refused(
-            404,
-            f"Invalid URL ({self.path}). The practice API knows /v1/chat/completions and /v1/models.",
-        )
+        raise Refused(404, f"Invalid URL ({method} {self.path}). {_hint(self.path)}", "unknown_url")
 
     def _authenticate(self, headers: Mapping[str, str]) -> None:
         # the key itself is neither kept nor repeated: it might be a real one
@@ -196,13 +193,8 @@ class _Exchange:
         chat = read_chat(asked)
         self.model, self.question = chat.model.name, chat.question
         self.api.asked.add(chat.question)
-        if self.api.faults.no_quota:
-            raise Refused(
-                429,
-                "You exceeded your current quota, please check your plan and billing details.",
-                "insufficient_quota",
-                kind="insufficient_quota",
-            )
+        if code := self.api.faults.out_of_credit:
+            raise Refused(429, OUT_OF_CREDIT[code], code, kind=OLD_CODE)
         topic = self.api.topic(chat.question)
         tokens = split_tokens(self.api.answer(chat.model, topic))[: chat.limit]
         self._admit(chat.prompt_tokens + len(tokens))
@@ -384,6 +376,15 @@ class _Exchange:
 
     def _random(self, purpose: str) -> Random:
         return Random(f"{self._key}:{purpose}")
+
+
+def _hint(path: str) -> str:
+    """What there is in the place of an address that there is not."""
+    if "/deployments/" in path:
+        return "That is an address of Azure, which the practice API does not have: make the client with AsyncOpenAI()."
+    if not path.startswith("/v1/"):
+        return "The practice API's addresses begin with /v1: so does the base URL have to end."
+    return "The practice API has /v1/chat/completions and /v1/models only."
 
 
 def _listed(model: Model) -> dict[str, Any]:

@@ -142,7 +142,8 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
 
     Limits, for each model: `requests_per_minute` (with `burst`: how many may come at once) and `tokens_per_minute`;
     `rate_limit_headers=False` leaves the x-ratelimit-* headers out.
-    `expired_key=True` refuses every key (401); `no_quota=True` answers each call with `insufficient_quota`.
+    `expired_key=True` refuses every key (401); `no_quota=True` answers each call with a 429 of the code
+    `credit_balance_exhausted`, and `no_quota="project_spend_limit_exceeded"`, say, with another code of that kind.
 
     In live mode the mock API answers the block, too, in the place of the service, and nothing is charged.
 

@@ -13,34 +13,12 @@ import openai
 
 from ..catalog import DEFAULT_MODEL
 from ..errors import CallFailed, WorkbookError
-from .bodies import read_request, request_body
+from ..words import duration
+from .refusals import NOT_HERE, OUT_OF_CREDIT, Refusal, as_said, out_of_credit, read_refusal, service_words
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a retry, where the service does not say how long; the SDK's
-# what is used up, by the error's code or type: who has to do what
-NO_CREDIT: dict[str, tuple[str, str]] = {
-    "insufficient_quota": (
-        "Your account has no credit left (insufficient_quota), so waiting will not help.",
-        "Check the plan and billing page of your account.",
-    ),
-    "credit_balance_exhausted": (
-        "The prepaid credit of your account is used up (credit_balance_exhausted), so waiting will not help.",
-        "Add credit on the billing page of your account.",
-    ),
-    "organization_spend_limit_exceeded": (
-        "Your organization has spent all that it allows itself (organization_spend_limit_exceeded).",
-        "Ask an owner of the organization to raise its spend limit, or wait until its month begins anew.",
-    ),
-    "project_spend_limit_exceeded": (
-        "The project of your key has spent all that it is allowed (project_spend_limit_exceeded).",
-        "Ask an owner of the project to raise its spend limit, or use a key of another project.",
-    ),
-    "organization_usage_limit_exceeded": (
-        "Your organization has used all that the service allows it (organization_usage_limit_exceeded).",
-        "Ask an owner of the organization to get its usage limit raised by the service.",
-    ),
-}
-MOST_WORDS = 300  # characters of what a service says
 LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
+NO_CREDIT = OUT_OF_CREDIT["insufficient_quota"]
 
 
 def what_broke(error: BaseException | None) -> str:
@@ -72,8 +50,14 @@ def explain(error: Exception) -> CallFailed:
 
 
 def _in_words(error: Exception) -> tuple[str, str]:
-    code = getattr(error, "code", None)
-    status = getattr(error, "status_code", None)
+    """The service's own words come first, where it said something."""
+    happened, what_to_do = _explained(error)
+    if isinstance(error, openai.APIError) and service_words(error) not in happened:
+        happened = f"The service says{as_said(error)} {happened}"
+    return happened, what_to_do
+
+
+def _explained(error: Exception) -> tuple[str, str]:
     broke = what_broke(error)
     if broke == "timeout":
         return (
@@ -85,44 +69,13 @@ def _in_words(error: Exception) -> tuple[str, str]:
             "The connection to the service broke off." if broke == "dropped" else "The service cannot be reached.",
             "Check your network, then ask again.",
         )
-    if isinstance(error, openai.RateLimitError):
-        if no_credit := out_of_credit(code, error.type):
-            return no_credit
-        return (
-            "Too many requests came in too short a time (rate limit, 429).",
-            "Wait a moment and ask again, with fewer calls in flight at once.",
-        )
-    if isinstance(error, openai.AuthenticationError):
-        return (
-            "The service did not accept the API key (401): it is missing, mistyped or expired.",
-            "Check your key, or run connect() for practice mode, which needs none.",
-        )
-    if isinstance(error, openai.PermissionDeniedError):
-        return (
-            "Your key is not allowed to do this (403).",
-            "Ask whoever owns the account, or use another model.",
-        )
-    if isinstance(error, openai.NotFoundError):
-        if code == "model_not_found" or "model" in service_words(error).lower():
-            return (
-                "The service has no such model, or your account may not use it (404).",
-                _in_its_place(_model_of(error)),
-            )
-        return "There is nothing at this address (404).", "Check the base URL that the client was made with."
-    if isinstance(error, openai.BadRequestError) and code == "context_length_exceeded":
-        return "The question is too long for this model.", "Shorten it, or split it into several questions."
-    if isinstance(error, openai.APIStatusError) and status is not None and status >= 500:
-        return (
-            f"The service had a problem of its own ({status}).",
-            "It is not your code: ask again in a moment.",
-        )
     if isinstance(error, openai.APIStatusError):
-        return (
-            f"The service refused the request ({status}){as_said(error)}",
-            "Correct the request; asking again will not help.",
-        )
+        return _refused(error)
     if type(error) is openai.APIError:  # within a stream that had begun well
-        return f"The service broke off its answer{as_said(error)}", "What came until then may be cut off; ask again."
+        return _no_credit(error) or (
+            f"The service broke off its answer{as_said(error)}",
+            "What came until then may be cut off; ask again.",
+        )
     if isinstance(error, openai.OpenAIError) and "credentials" in str(error):
         return "No API key was found.", "Run connect() first: practice mode needs no key."
     if "client has been closed" in str(error):
@@ -134,37 +87,76 @@ def _in_words(error: Exception) -> tuple[str, str]:
     return f"The call failed ({type(error).__name__}: {error}).", "If it happens again, look that message up."
 
 
-def service_words(error: openai.APIError) -> str:
-    """What the service itself says of it, in a line; "" for nothing. Each service has its own shape for it."""
-    said: object = error.body
-    for name in ("message", "detail", "error", "msg"):
-        if isinstance(said, list) and said:
-            said = said[0]
-        if isinstance(said, dict):
-            said = said.get(name, said)
-    text = " ".join(said.split()) if isinstance(said, str) and not said.lstrip().startswith("<") else ""  # no web page
-    return text if len(text) <= MOST_WORDS else f"{text[:MOST_WORDS]} …"
+def _refused(error: openai.APIStatusError) -> tuple[str, str]:
+    """By code, type and parameter first; by the status where they say nothing."""
+    refusal, status = read_refusal(error), error.status_code
+    if sentences := _no_credit(error):
+        return sentences
+    if refusal.wants_verification:
+        return (
+            f"Your organization may not use this before it is verified ({status}).",
+            "Ask its owner to verify it, in its settings at platform.openai.com, or use another model.",
+        )
+    if refusal.no_such_model:
+        return (
+            f"The service has no such model, or your account may not use it ({status}).",
+            _in_its_place(refusal.model),
+        )
+    if refusal.too_large:
+        return (
+            f"It asks for more tokens than your account may use in a minute ({status}), so a retry will not help.",
+            "Shorten the question, or allow fewer tokens for its answer.",
+        )
+    if refusal.too_long:
+        return "The question is too long for this model.", "Shorten it, or split it into several questions."
+    if refusal.no_such_address:
+        return f"There is nothing at this address ({status}).", _in_place_of_address(str(error.request.url.path))
+    return _by_status(error, refusal)
 
 
-def as_said(error: openai.APIError) -> str:
-    """The end of a sentence: what the service says, if it says something."""
-    words = service_words(error)
-    return f": {words}" + ("" if words.endswith((".", "!", "?", "…")) else ".") if words else "."
+def _by_status(error: openai.APIStatusError, refusal: Refusal) -> tuple[str, str]:
+    status = error.status_code
+    if status == 429:
+        wait = seconds_told(error) or 0.0
+        return (
+            "Too many requests came in too short a time (rate limit, 429).",
+            f"Ask again in {duration(wait)}: before that, no further request gets through."
+            if wait > LONGEST_RETRY_AFTER
+            else "Wait a moment and ask again, with fewer calls in flight at once.",
+        )
+    if status == 401 and (not refusal.code or "key" in refusal.code):
+        return (
+            "The service did not accept the API key (401): it is missing, mistyped or expired.",
+            "Check your key, or run connect() for practice mode, which needs none.",
+        )
+    if status == 401:
+        return "The service did not let you in (401).", "Ask whoever owns the account, or check your key."
+    if refusal.names & NOT_HERE:
+        return (
+            f"The service does not answer from where you are ({status}).",
+            "Use a service that is offered there; asking again will not help.",
+        )
+    if status == 403:
+        return "Your key is not allowed to do this (403).", "Ask whoever owns the account, or use another model."
+    if status >= 500:
+        return f"The service had a problem of its own ({status}).", "It is not your code: ask again in a moment."
+    return (
+        f"The service refused the request ({status}){as_said(error)}",
+        "Use another model, or another call; asking again will not help."
+        if status == 404
+        else "Correct the request; asking again will not help.",
+    )
 
 
-def out_of_credit(*names: str | None) -> tuple[str, str] | None:
-    """What to tell where an error's code, or its type, says that nothing more is paid for; None where neither does.
-
-    >>> out_of_credit(None, "insufficient_quota") == out_of_credit("insufficient_quota", "requests")
-    True
-    >>> out_of_credit("rate_limit_exceeded", "requests") is None
-    True
-    """
-    return next((NO_CREDIT[name] for name in names if name in NO_CREDIT), None)
+def _in_place_of_address(path: str) -> str:
+    if path.endswith("/chat/completions"):
+        return "Check the base URL that the client was made with: it usually ends in /v1."
+    return "Use client.chat.completions.create, or check the base URL that the client was made with."
 
 
-def _model_of(error: openai.APIStatusError) -> str:
-    return read_request(request_body(error.request)).model
+def _no_credit(error: BaseException) -> tuple[str, str] | None:
+    refusal = read_refusal(error)
+    return out_of_credit(refusal.code, refusal.type, refusal.status)
 
 
 # called with the name of a model that is not there: each may say what there is in its place. Live mode puts one here.
@@ -180,23 +172,33 @@ def _in_its_place(model: str) -> str:
 def pause_before_retry(error: BaseException | None, attempt: int) -> float | None:
     """Seconds to wait after the `attempt`th failure (from 1); None where another attempt cannot help.
 
-    Retried is what the SDK retries, except where the credit is used up. A `retry-after` of up to two minutes is kept
-    to, as by the SDK; without one the pause doubles from half a second to eight, less up to a quarter by chance.
+    Retried is what the SDK retries, except where there is no credit, and a request that is too large for the limit of
+    a minute. A `retry-after` of up to two minutes is kept to, as by the SDK; without one the pause doubles from half a
+    second to eight, less up to a quarter by chance.
 
     >>> pause_before_retry(ValueError("a bug"), 1) is None
     True
     """
     response = getattr(error, "response", None)
-    if out_of_credit(getattr(error, "code", None), getattr(error, "type", None)):
+    if error is None or (response is None and not isinstance(error, openai.APIConnectionError)):
         return None
     if response is not None and response.status_code not in (408, 409, 429) and response.status_code < 500:
         return None
-    if response is None and not isinstance(error, openai.APIConnectionError):
+    if _no_credit(error) or read_refusal(error).too_large:
         return None
-    wait = retry_after(response)
+    wait = seconds_told(error)
     if wait is not None:
         return wait if wait <= LONGEST_RETRY_AFTER else None
     return min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE) * (1 - 0.25 * random())
+
+
+def seconds_told(error: BaseException) -> float | None:
+    """Seconds until the service wants to be asked again, by its headers; by its words where they tell of hours."""
+    wait = retry_after(getattr(error, "response", None))
+    if wait is None:
+        wait = read_refusal(error).seconds_told
+        return wait if wait is not None and wait > LONGEST_RETRY_AFTER else None
+    return wait
 
 
 def retry_after(response: Any) -> float | None:
@@ -216,7 +218,7 @@ def retry_after(response: Any) -> float | None:
 
 def is_rate_limit(error: BaseException) -> bool:
     """Whether it is a 429 that waiting helps."""
-    return isinstance(error, openai.RateLimitError) and not out_of_credit(error.code, error.type)
+    return isinstance(error, openai.RateLimitError) and not _no_credit(error) and not read_refusal(error).too_large
 
 
 def is_final(error: BaseException) -> bool:
@@ -227,6 +229,9 @@ def is_final(error: BaseException) -> bool:
     """
     if isinstance(error, WorkbookError | RuntimeError | openai.AuthenticationError | openai.NotFoundError):
         return True
-    if not isinstance(error, openai.RateLimitError):
+    if not isinstance(error, openai.APIStatusError):
         return False
-    return not is_rate_limit(error) or (retry_after(error.response) or 0.0) > LONGEST_RETRY_AFTER
+    refusal = read_refusal(error)
+    if _no_credit(error) or refusal.no_such_model or refusal.wants_verification:
+        return True
+    return is_rate_limit(error) and (seconds_told(error) or 0.0) > LONGEST_RETRY_AFTER

@@ -38,7 +38,7 @@ def read_limit(headers: Mapping[str, str], unit: Unit) -> Limit | None:
     """
     limit = _number(headers.get(f"x-ratelimit-limit-{unit}"))
     remaining = _number(headers.get(f"x-ratelimit-remaining-{unit}"))
-    reset = _seconds(headers.get(f"x-ratelimit-reset-{unit}"))
+    reset = read_seconds(headers.get(f"x-ratelimit-reset-{unit}"))
     if limit is None or remaining is None or not 1 <= limit <= LARGEST or not 0 <= remaining <= limit:
         return None
     return Limit(limit, remaining, reset if reset is not None and SHORTEST <= reset <= DAY else None)
@@ -52,10 +52,10 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _seconds(text: str | None) -> float | None:
+def read_seconds(text: str | None) -> float | None:
     """A duration as services write it.
 
-    >>> _seconds("6m0s"), _seconds("1.5s"), _seconds("20ms"), _seconds("7"), _seconds("soon")
+    >>> read_seconds("6m0s"), read_seconds("1.5s"), read_seconds("20ms"), read_seconds("7"), read_seconds("soon")
     (360.0, 1.5, 0.02, 7.0, None)
     """
     parts = DURATION.fullmatch(text) if text else None

@@ -18,7 +18,12 @@ PATIENCE = 30  # seconds; a batch that takes longer hangs
 ANSWERED, CUT_OFF = "answered", "cut off"
 # of a hundred requests; the others are answered
 SHARES = {"429": 5, "429, half a second": 5, "500": 5, "dropped": 2, "hanging": 1}
-CODES = {"401": "invalid_api_key", "404": "model_not_found", "429, no credit": "insufficient_quota"}
+CODES = {
+    "401": "invalid_api_key",
+    "404": "model_not_found",
+    "429, no credit": "credit_balance_exhausted",
+    "400, flagged": "invalid_prompt",
+}
 # what is told with them
 PAUSES = {"half a second": {"retry-after-ms": "500"}, "ten minutes": {"retry-after": "600"}}
 

@@ -52,7 +52,7 @@ def kinds(answers: Answers) -> dict[str | None, list[str]]:
         ("401", "AuthenticationError", "did not accept the API key"),
         ("429, no credit", "RateLimitError", "no credit left"),
         ("404", "NotFoundError", "has no such model"),
-        ("429, ten minutes", "RateLimitError", "Too many requests"),
+        ("429, ten minutes", "RateLimitError", "Ask again in 10 min 0 s"),
     ],
 )
 def test_it_stops_when_what_is_in_flight_has_come_back(kind: str, error: str, reason: str) -> None:
@@ -78,7 +78,9 @@ def test_what_waits_for_another_try_is_not_tried_again() -> None:
     service = Service(lambda question, nth: {0: "500", 9: "401"}.get(QUESTIONS.index(question), ANSWERED))
     answers = run(service, QUESTIONS, max_concurrency=3, max_retries=100)
     assert answers[0].error_type == "InternalServerError"
-    assert "Not tried again: The service did not accept the API key" in str(answers[0].error)
+    assert "Not tried again: The service says: It did not work. The service did not accept the API key" in str(
+        answers[0].error
+    )
     assert answers[0].attempts == service.asked.count(QUESTIONS[0])
     has_what_was_answered(answers, service)
 
@@ -126,7 +128,7 @@ def test_as_many_failures_with_an_answer_between_do_not() -> None:
 
 def test_bad_questions_are_no_outage() -> None:
     questions = [f"Question number {number}?" for number in range(2 * OUTAGE)]
-    answers = run(Service(lambda question, nth: "400"), questions)
+    answers = run(Service(lambda question, nth: "400, flagged"), questions)
     assert answers.summary.failed == {"BadRequestError": 2 * OUTAGE}
 
 

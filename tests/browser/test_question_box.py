@@ -80,7 +80,8 @@ def test_a_failure_in_its_place(lab: Lab) -> None:
     expect(status(box)).to_have_text("1 answer. 1 call failed: see below.")
     answers = box.locator(".workbook-card")
     expect(answers.nth(0)).to_contain_text("Go is")
-    expect(answers.nth(1)).to_contain_text("✗ The service has no such model, or your account may not use it (404).")
+    expect(answers.nth(1)).to_contain_text("✗ The service says: The model `gpt-99` does not exist")
+    expect(answers.nth(1)).to_contain_text("The service has no such model, or your account may not use it (404).")
     assert notebook.console == []
 
 

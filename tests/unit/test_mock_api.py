@@ -301,7 +301,36 @@ def test_keys_and_quota(api: MockAPI) -> None:
     api.reset(faults=Faults(expired_key=True))
     assert error(chat(api))[:2] == (401, "invalid_api_key")
     api.reset(faults=Faults(no_quota=True))
-    assert error(chat(api))[:2] == (429, "insufficient_quota")
+    assert error(chat(api))[:2] == (429, "credit_balance_exhausted")
+    assert content(chat(api))["error"]["type"] == "insufficient_quota"
+
+
+@pytest.mark.parametrize("code", ["organization_usage_limit_exceeded", "project_spend_limit_exceeded"])
+def test_no_quota_takes_the_code(api: MockAPI, code: str) -> None:
+    api.reset(faults=Faults(no_quota=code))
+    assert error(chat(api))[:2] == (429, code)
+    api.reset(faults=Faults(no_quota=False))
+    assert outcome(chat(api)) == "200"
+
+
+@pytest.mark.parametrize("wrong", ["quota", "", 1, None, ["insufficient_quota"]])
+def test_no_quota_takes_no_other(wrong: Any) -> None:
+    with pytest.raises(BadInput, match=r"is no code for that.*credit_balance_exhausted"):
+        Faults(no_quota=wrong)
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/chat/completions", "so does the base URL have to end"),
+        ("/openai/deployments/gpt-6-luna/chat/completions", "address of Azure"),
+        ("/v1/responses", "has /v1/chat/completions and /v1/models only"),
+    ],
+)
+def test_an_address_that_is_none_says_what_there_is(api: MockAPI, path: str, hint: str) -> None:
+    status, code, message = error(post(api, {"model": "gpt-6-luna"}, path))
+    assert (status, code) == (404, "unknown_url")
+    assert f"Invalid URL (POST {path})" in message and hint in message
 
 
 def test_a_retry_after_can_be_left_out(api: MockAPI) -> None:
