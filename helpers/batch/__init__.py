@@ -60,7 +60,8 @@ async def process_questions_batch(
       `retry-after`, or double from half a second; no slot is held meanwhile. A 429 slows the whole batch. While others
       get through, it is not counted, up to `max_retries` times a question.
     - `timeout`: seconds for one attempt; `deadline`: seconds for the whole batch.
-    - `requests_per_minute`, `tokens_per_minute`: never more than that. Without them the rate is read from the
+    - `requests_per_minute`, `tokens_per_minute`: never more than that, evenly spaced; where the `x-ratelimit-*` headers
+      tell of the same limit of requests, as many go at once as they allow. Without them the rate is read from the
       `x-ratelimit-*` headers, or learned from the 429s.
     - `save_to`: an SQLite file. Each answer is on disk before it counts as done, and others can read it meanwhile.
       After a crash, a `kill -9` or a full disk the same call goes on where it stopped: what was saved is not sent
