@@ -14,7 +14,7 @@ from .estimates import Estimate, estimate
 from .questions import Source
 from .result import Answers, Summary
 from .run import END, Batch
-from .settings import Settings
+from .settings import Repeats, Settings
 
 __all__ = [
     "Answers",
@@ -42,6 +42,7 @@ async def process_questions_batch(
     deadline: float | None = None,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
+    repeats: Repeats = "once",
     save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], object] | None = None,
     progress: bool | None = None,
@@ -63,6 +64,9 @@ async def process_questions_batch(
     - `requests_per_minute`, `tokens_per_minute`: never more than that, evenly spaced; where the `x-ratelimit-*` headers
       tell of the same limit of requests, as many go at once as they allow. Without them the rate is read from the
       `x-ratelimit-*` headers, or learned from the 429s.
+    - `repeats`: "once" asks a question that comes several times once, and puts its answer into each of its rows; "each"
+      asks it for each row, as for several answers to one question at a temperature above 0 (not with `save_to`, which
+      keeps one answer for each question).
     - `save_to`: an SQLite file. Each answer is on disk before it counts as done, and others can read it meanwhile.
       After a crash, a `kill -9` or a full disk the same call goes on where it stopped: what was saved is not sent
       again. Failures are not saved, so they are. Another model, other instructions or options, or another service is
@@ -93,6 +97,7 @@ async def process_questions_batch(
         deadline=deadline,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
+        repeats=repeats,
         save_to=save_to,
         on_progress=on_progress,
         progress=progress,
@@ -116,6 +121,7 @@ async def process_questions_as_completed(
     deadline: float | None = None,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
+    repeats: Repeats = "once",
     save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], object] | None = None,
     progress: bool | None = False,
@@ -143,6 +149,7 @@ async def process_questions_as_completed(
         deadline=deadline,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
+        repeats=repeats,
         save_to=save_to,
         on_progress=on_progress,
         progress=progress,

@@ -1,6 +1,7 @@
 """What a batch will take, before anything is sent: calls, tokens, money and time."""
 
 import math
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import fmean
@@ -15,7 +16,7 @@ from ..words import counted, duration, usd
 from . import progress
 from .pacer import is_same_limit
 from .questions import Source, open_questions
-from .settings import Settings
+from .settings import Repeats, Settings, check_repeats
 from .store import Store
 
 FRAME = 7  # tokens around each question: the roles, and where a message begins and ends
@@ -26,7 +27,7 @@ class Estimate:
     """`seconds` and `cost` (USD) are None where the model is not in the catalogue and no sample says more."""
 
     questions: int
-    calls: int  # a question that comes twice is asked once; what cannot be sent is not
+    calls: int  # a question that comes twice is asked once, but with repeats="each"; what cannot be sent is not
     prompt_tokens: int
     completion_tokens: int
     cost: float | None
@@ -55,6 +56,7 @@ def estimate(
     max_concurrency: int = 10,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
+    repeats: Repeats = "once",
 ) -> Estimate:
     """What a batch of these questions will take; nothing is sent.
 
@@ -71,18 +73,21 @@ def estimate(
     each, _ = open_questions(questions)
     if isinstance(each, AsyncIterator):
         raise BadInput("An async iterator cannot be read here.", "Give a list of its questions.")
-    rows, texts = 0, set[str]()
+    check_repeats(repeats)
+    rows, texts = 0, Counter[str]()
     for value in each:
         rows += 1
         try:
             check_question(value)
         except BadInput:
             continue
-        texts.add(str(value))
-    calls = len(texts)
+        texts[str(value)] += 1
+    if repeats == "once":
+        texts = Counter(set(texts))
+    calls = texts.total()
     good = [answer for answer in sample if answer.success]
     frame = FRAME + tokens_in(instructions)
-    asked = calls * frame + sum(map(tokens_in, texts))
+    asked = calls * frame + sum(tokens_in(text) * times for text, times in texts.items())
     known_prompts = [answer for answer in good if answer.prompt_tokens]
     if known_prompts:  # how far off the rule of thumb is here
         guessed = sum(tokens_in(answer.question) + frame for answer in known_prompts)
@@ -112,6 +117,7 @@ def announce(questions: Source, total: int | None, settings: Settings, store: St
         max_concurrency=settings.max_concurrency,
         requests_per_minute=settings.requests_per_minute,
         tokens_per_minute=settings.tokens_per_minute,
+        repeats=settings.repeats,
     )
     if about.calls:
         print(f"Estimate: {about}.{in_proportion(about.cost)}", file=progress.place(), flush=True)
