@@ -14,7 +14,7 @@ from .estimates import Estimate, estimate
 from .questions import Source
 from .result import Answers, Summary
 from .run import END, Batch
-from .settings import Settings
+from .settings import Repeats, Settings
 
 __all__ = [
     "Answers",
@@ -42,6 +42,7 @@ async def process_questions_batch(
     deadline: float | None = None,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
+    repeats: Repeats = "once",
     save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], object] | None = None,
     progress: bool | None = None,
@@ -60,8 +61,12 @@ async def process_questions_batch(
       `retry-after`, or double from half a second; no slot is held meanwhile. A 429 slows the whole batch. While others
       get through, it is not counted, up to `max_retries` times a question.
     - `timeout`: seconds for one attempt; `deadline`: seconds for the whole batch.
-    - `requests_per_minute`, `tokens_per_minute`: never more than that. Without them the rate is read from the
+    - `requests_per_minute`, `tokens_per_minute`: never more than that, evenly spaced; where the `x-ratelimit-*` headers
+      tell of the same limit of requests, as many go at once as they allow. Without them the rate is read from the
       `x-ratelimit-*` headers, or learned from the 429s.
+    - `repeats`: "once" asks a question that comes several times once, and puts its answer into each of its rows; "each"
+      asks it for each row, as for several answers to one question at a temperature above 0 (not with `save_to`, which
+      keeps one answer for each question).
     - `save_to`: an SQLite file. Each answer is on disk before it counts as done, and others can read it meanwhile.
       After a crash, a `kill -9` or a full disk the same call goes on where it stopped: what was saved is not sent
       again. Failures are not saved, so they are. Another model, other instructions or options, or another service is
@@ -93,6 +98,7 @@ async def process_questions_batch(
         deadline=deadline,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
+        repeats=repeats,
         save_to=save_to,
         on_progress=on_progress,
         progress=progress,
@@ -116,6 +122,7 @@ async def process_questions_as_completed(
     deadline: float | None = None,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
+    repeats: Repeats = "once",
     save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], object] | None = None,
     progress: bool | None = False,
@@ -143,6 +150,7 @@ async def process_questions_as_completed(
         deadline=deadline,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
+        repeats=repeats,
         save_to=save_to,
         on_progress=on_progress,
         progress=progress,

@@ -14,6 +14,12 @@ CATCH_UP = 0.05  # seconds; what late timers missed for so long is made up for
 LOOK_AGAIN = 0.1  # seconds; who waits asks again, since what comes back meanwhile may change it
 LONGEST = 60.0  # seconds that one header or one retry-after holds the next request back, whatever it says
 
+# what is given
+MINUTE = 60.05  # seconds; a little more than one, as requests do not all take the same time on their way
+SAME = 1.1  # x: headers whose limit, or whose rate, is as near as that to the given one tell of the same limit
+RESERVE = 0.02  # of what may come at once (and one): left untouched, as requests overtake each other on their way
+FEW, MOST_IN_MIND = 10, 1_000_000  # requests a minute; below and above none goes before its turn
+
 # what the headers tell
 READ_EVERY = 0.02  # seconds; looking up six headers takes longer than all the rest here
 CAREFUL = 0.97  # of the rate that was told
@@ -88,12 +94,23 @@ class Ticket:
     window: _Window
 
 
+def is_same_limit(given: float, told: float, at_once: float) -> bool:
+    """Whether headers that tell of so many a minute, or at once, tell of the limit that was given (a minute).
+
+    >>> is_same_limit(500, told=500, at_once=20), is_same_limit(500, told=30, at_once=500), is_same_limit(100, 500, 500)
+    (True, True, False)
+    """
+    return any(1 / SAME <= number / given <= SAME for number in (told, at_once))
+
+
 class Pacer:
     """Says how long to wait (`wait`), and is told what becomes of each request. Times are seconds of one clock.
 
     Three things hold a request back, and the slowest counts:
 
-    - *Given*: requests and tokens a minute, evenly spaced.
+    - *Given*: requests and tokens a minute, evenly spaced. Where the headers tell of that same limit, as many requests
+      as they say (`remaining`) go at once, but never more than what is given in any minute. Who gives less than the
+      service allows wants it even, and gets it so.
     - *Told*: the `x-ratelimit-*` headers. They say how many may come at once (`limit`), how many are left
       (`remaining`), and when all are back (`reset`); so they come back at (limit - remaining) / reset.
     - *Learned*: when more of a short while's requests are refused than chance explains, the others are what the
@@ -111,6 +128,11 @@ class Pacer:
         for unit, per_minute in given.items():
             if per_minute is not None and per_minute < math.inf:
                 self._buckets["given", unit] = _Bucket(per_minute / 60, per_minute / 60 * CATCH_UP, 0.0)
+        most = int(min(requests_per_minute or 0, MOST_IN_MIND + 1))
+        # when its requests were sent
+        self._last_minute = deque[float](maxlen=most if FEW <= most <= MOST_IN_MIND else 0)
+        self._at_once: _Bucket | None = None  # of the limit that was given: what may go at once
+        self._was_refused = False
         self._requests, self._tokens = 0, 0.0  # sent so far
         self._told_by = 0  # the latest request whose headers were read
         self._read_at = -math.inf
@@ -138,9 +160,16 @@ class Pacer:
         """Seconds until a request of about so many tokens may go, or until it is time to ask again; 0.0: now."""
         while self._closed and now >= self._closed[0].end + self._lag:
             self._judge(self._closed.popleft(), now)
-        wait = self._paused_until - now
-        for (_, unit), bucket in self._buckets.items():
-            wait = max(wait, bucket.wait(now, 1.0 if unit == "requests" else tokens))
+        wait, at_once = self._paused_until - now, self._what_may_go_at_once()
+        for (origin, unit), bucket in self._buckets.items():
+            if at_once and (origin, unit) == ("given", "requests"):
+                # or in its turn, as if none had gone at once
+                held = min(at_once.wait(now, 1 + math.ceil(RESERVE * at_once.size)), bucket.wait(now, 1.0))
+                held = max(held, self._until_a_minute_has_room(now))
+                bucket.binding |= held > 0
+                wait = max(wait, held)
+            else:
+                wait = max(wait, bucket.wait(now, 1.0 if unit == "requests" else tokens))
         return min(max(wait, 0.0), LOOK_AGAIN)
 
     def sent(self, now: float, tokens: float) -> Ticket:
@@ -155,6 +184,9 @@ class Pacer:
         window.end = now
         self._requests += 1
         self._tokens += tokens
+        self._last_minute.append(now)
+        if self._at_once:
+            self._at_once.take(now, 1.0)
         for (_, unit), bucket in self._buckets.items():
             bucket.take(now, 1.0 if unit == "requests" else tokens)
         return Ticket(now, tokens, self._requests, self._tokens, window)
@@ -170,6 +202,7 @@ class Pacer:
 
     def refused(self, ticket: Ticket, now: float, headers: Mapping[str, str], retry_after: float | None) -> None:
         """It got a 429. What was given counts it all the same: the service does so, too, says OpenAI's guide."""
+        self._was_refused = True
         self._read(ticket, now, headers)
         self._lag += 0.3 * (LAG * (now - ticket.sent) - self._lag)
         self._lag = min(max(self._lag, LAG_LEAST), LAG_MOST)
@@ -191,6 +224,30 @@ class Pacer:
             if unit == "requests" and bucket.binding and (slowest[0] is None or bucket.rate * 60 < slowest[0]):
                 slowest = bucket.rate * 60, origin
         return slowest
+
+    # ---- what is given ---------------------------------------------------------------------------------------
+
+    def _what_may_go_at_once(self) -> _Bucket | None:
+        """Where the headers tell of the limit that was given; a refusal shows that somebody else uses it, too."""
+        given, told = self._buckets.get(("given", "requests")), self._buckets.get(("told", "requests"))
+        if given is None or told is None or self._was_refused or not self._last_minute.maxlen:
+            return None
+        return self._at_once if is_same_limit(60 * given.rate, 60 * told.rate / CAREFUL, told.size) else None
+
+    def _count_at_once(self, told: _Bucket, now: float) -> None:
+        """Our own count of it. Headers only take from it: answers overtake each other, and then tell of too much."""
+        given = self._buckets.get(("given", "requests"))
+        if given is None:
+            return
+        mine = self._at_once = self._at_once or _Bucket(0.0, told.size, now, told.level, is_theirs=True)
+        mine.take(now, 0.0)
+        mine.level, mine.size = min(mine.level, told.level), told.size
+        mine.rate = min(told.rate, CAREFUL * given.rate)
+
+    def _until_a_minute_has_room(self, now: float) -> float:
+        if len(self._last_minute) < (self._last_minute.maxlen or 0):
+            return 0.0
+        return self._last_minute[0] + MINUTE - now
 
     # ---- what the headers tell -------------------------------------------------------------------------------
 
@@ -216,6 +273,8 @@ class Pacer:
         if bucket is not None:
             bucket.size, bucket.at = limit, now
             bucket.level = min(limit, remaining + (now - ticket.sent) * bucket.rate - taken_since)
+            if unit == "requests":
+                self._count_at_once(bucket, now)
 
     # ---- what refusals tell ----------------------------------------------------------------------------------
 

@@ -34,17 +34,21 @@ class Question:
 class Rows:
     """The rows of a batch, and the answers in them, which are kept only with `keep`.
 
-    `tell` is called with the Answer of each row as soon as it is final.
+    `tell` is called with the Answer of each row as soon as it is final. With `each`, a question that comes again is
+    another question, and is asked anew.
     """
 
-    def __init__(self, model: str, summary: Summary, tell: Callable[[Answer], object], *, keep: bool) -> None:
+    def __init__(
+        self, model: str, summary: Summary, tell: Callable[[Answer], object], *, keep: bool, each: bool = False
+    ) -> None:
         self.answers: list[Answer | None] = []
         self.store: Store | None = None
         self._model = model
         self._summary = summary
         self._tell = tell
         self._keep = keep
-        self._known: dict[str, Question | Answer] = {}
+        self._each = each
+        self._known: dict[str | int, Question | Answer] = {}  # by what makes two rows the same question
 
     def admit(self, value: Any, since: float) -> Question | None:
         """A question that has to be sent; None for one that is answered already, is on its way, or cannot be sent."""
@@ -59,13 +63,14 @@ class Rows:
             self._give(row, replace(failed, error_type=BadInput.__name__))
             return None
         text = value if type(value) is str else str(value)
-        known = self._known.get(text)
+        key = self._key(text, row)
+        known = self._known.get(key)
         if known is None and self.store is not None and (known := self.store.saved(text)):
             self._summary.saved += 1
-            self._remember(known)
+            self._remember(key, known)
             self._give(row, known)
         elif known is None:
-            question = self._known[text] = Question(text, [row], since, OneCall(since))
+            question = self._known[key] = Question(text, [row], since, OneCall(since))
             return question
         elif isinstance(known, Answer):
             self._summary.repeated += known.success
@@ -76,7 +81,7 @@ class Rows:
 
     def answer(self, question: Question, answer: Answer) -> None:
         """It is done."""
-        self._remember(answer)
+        self._remember(self._key(question.text, question.rows[0]), answer)
         self._summary.repeated += (len(question.rows) - 1) * answer.success
         for row in question.rows:
             self._give(row, answer)
@@ -109,12 +114,15 @@ class Rows:
         reason = WorkbookError(f"{what}: {why}", "The same call asks it again.")
         return replace(self._failed(question, reason), error_type=kind)
 
-    def _remember(self, answer: Answer) -> None:
-        """Keeps an answer for the same question further on, but where the file or nobody knows it anyway."""
-        if self.store is not None and not self._keep and answer.success:
-            self._known.pop(answer.question, None)
+    def _key(self, text: str, row: int) -> str | int:
+        return row if self._each else text
+
+    def _remember(self, key: str | int, answer: Answer) -> None:
+        """Keeps an answer for the same question further on, but where none comes, or the file knows it anyway."""
+        if self._each or (self.store is not None and not self._keep and answer.success):
+            self._known.pop(key, None)
         else:
-            self._known[answer.question] = answer
+            self._known[key] = answer
 
     def _give(self, row: int, answer: Answer) -> None:
         if answer.success:

@@ -41,7 +41,7 @@ class Batch:
         self._questions = questions
         self._source, total = open_questions(questions)
         self.summary = Summary(settings.max_concurrency, total)
-        self._rows = Rows(settings.model, self.summary, self._give, keep=keep)
+        self._rows = Rows(settings.model, self.summary, self._give, keep=keep, each=settings.repeats == "each")
         self.ready: asyncio.Queue[Any] | None = None  # for who takes the answers as they come
         self.room = asyncio.Event()  # there is room in `ready`
         self._retries: list[tuple[float, int, Question]] = []  # when each is due; a heap

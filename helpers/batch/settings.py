@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from openai import AsyncOpenAI
 
@@ -12,6 +12,8 @@ from ..answer import Answer
 from ..errors import BadInput
 from ..inputs import check_model
 from .questions import as_options
+
+Repeats = Literal["once", "each"]  # how often a question is asked that comes several times
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Settings:
     deadline: float | None = None
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
+    repeats: Repeats = "once"
     save_to: Any = None
     on_progress: Callable[[Answer], object] | None = None
     progress: bool | None = None
@@ -49,6 +52,12 @@ class Settings:
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
                 unit = "seconds" if name in ("timeout", "deadline") else "a minute"
                 raise BadInput(f"{name}={value!r} is not a number of {unit}.", "Give one above 0, or leave it out.")
+        check_repeats(self.repeats)
+        if self.repeats == "each" and self.save_to is not None:
+            raise BadInput(
+                'With repeats="each" a question has several answers, and `save_to` keeps one for each question.',
+                "Leave one of the two out; or save the answers afterwards, with pandas: pd.DataFrame(answers).",
+            )
         if self.on_progress is not None and asyncio.iscoroutinefunction(self.on_progress):
             raise BadInput("`on_progress` is an async function, and nobody would await it.", "Write it with plain def.")
         object.__setattr__(self, "options", as_options(self.options))
@@ -62,3 +71,12 @@ class Settings:
         except (TypeError, ValueError) as error:
             raise BadInput(f"`options` or `instructions` cannot be sent ({error}).", "Give plain values.") from error
         return job
+
+
+def check_repeats(repeats: object) -> None:
+    """Raises BadInput for what is neither "once" nor "each"."""
+    if repeats not in get_args(Repeats):
+        raise BadInput(
+            f"repeats={repeats!r} is not a way to treat a question that comes several times.",
+            'Give "once" (one call, its answer in each row) or "each" (a call for each row).',
+        )

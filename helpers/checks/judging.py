@@ -17,6 +17,7 @@ from ..errors import WorkbookError
 from ..wire.failures import explain
 from ..wire.trace import Call
 from ..words import duration, one_line
+from .fence import PROGRAM
 from .running import LIMIT, Run, nested
 from .watchdog import own_line
 
@@ -44,10 +45,14 @@ Span = tuple[float, float]  # from second, to second
 def it_ended(run: Run) -> Findings:
     """It came to its end, and by itself."""
     if run.refused:
+        what, program = run.refused[0], run.refused[0] == PROGRAM
         yield Finding(
             "left the computer",
-            f"Your function tried to reach {run.refused[0]}; a check lets nothing leave this computer.",
-            "Use a client made after connect(), or the one that your function is given: it leads to the mock API.",
+            f"Your function tried to {'start' if program else 'reach'} {what}; a check lets nothing leave this computer"
+            f"{', and what another program does it cannot see' if program else ''}.",
+            "Do the work in your function itself: a call is all that it needs."
+            if program
+            else "Use a client made after connect(), or the one that your function is given: it leads to the mock API.",
         )
     if run.cancelled_others:
         yield Finding(

@@ -27,6 +27,7 @@ from ..wire import send
 from ..wire.exchange import Exchange
 from ..wire.trace import Call, Trace
 from .fence import fence
+from .owner import owner
 from .watchdog import Block, Line, TimeUp, Watchdog, own_line
 
 LIMIT = 5.0  # seconds for one run
@@ -244,13 +245,6 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyn
     before, tasks = loop.get_task_factory(), list[asyncio.Task[Any]]()
     decoy, all_tasks = loop.create_task(asyncio.sleep(86_400)), asyncio.all_tasks
 
-    def ours() -> bool:
-        """Whether what runs now belongs to the run; of a thread that cannot be told."""
-        try:
-            return asyncio.get_running_loop() is not loop or _mark.get() is tasks
-        except RuntimeError:
-            return True
-
     def own_tasks(of: asyncio.AbstractEventLoop | None = None) -> set[Any]:
         if of not in (None, loop):
             return all_tasks(of)
@@ -274,7 +268,8 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyn
     asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
     learners.update(dict.fromkeys(imported, own_tasks))
     try:
-        yield tasks, decoy, ours
+        with owner(_mark, tasks) as ours:
+            yield tasks, decoy, ours
     finally:
         asyncio.all_tasks = asyncio.tasks.all_tasks = all_tasks
         learners.update(dict.fromkeys(imported, all_tasks))

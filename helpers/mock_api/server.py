@@ -1,4 +1,7 @@
-"""The door that is a server: HTTP on the loopback interface, from a thread of its own."""
+"""The door that is a server: HTTP on the loopback interface, from a thread of its own.
+
+Only who means this computer is answered: a page in a browser whose name was made to point here (DNS rebinding) is not.
+"""
 
 import asyncio
 import threading
@@ -8,22 +11,35 @@ from typing import Any
 from aiohttp import web
 
 from .api import MockAPI
+from .connections import Connection, Connections
+from .requests import Refused
 
 MOST_BYTES = 64 * 1024 * 1024  # of a request; far more than any prompt
 TICK = 0.05  # seconds; how often a hanging request looks whether the API was closed
 MOST_FILES = 8_192  # open at once; each call in flight takes two, and macOS begins with 256
+FILES_OF_OTHERS = 128  # that the rest of the process has open, about
+PATIENCE = 30.0  # seconds that a request may take to come whole; here it takes milliseconds
+HERE = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Server:
     """Serves a `MockAPI` at `url`, on a free port of 127.0.0.1, until `stop()` or the end of the process.
 
+    Only requests to one of the `names`, with its port, are answered. One that has not come whole after `patience`
+    seconds is dropped. Of more than `most` connections at once (None: as many as this process may open) the one is
+    closed that has waited longest without a whole request.
     Raises OSError where no socket can be had.
     """
 
-    def __init__(self, api: MockAPI) -> None:
+    def __init__(
+        self, api: MockAPI, *, names: tuple[str, ...] = HERE, patience: float = PATIENCE, most: int | None = None
+    ) -> None:
         self.api = api
         self.url = ""
-        _allow_many_connections()
+        self._hosts = names
+        self._patience = patience
+        files = _allow_many_connections()
+        self._most = most or max(64, (files - FILES_OF_OTHERS) // 2)
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(_only_the_servers_own)
         self._started = threading.Event()
@@ -48,6 +64,7 @@ class Server:
         finally:
             self._started.set()
         self._loop.run_forever()
+        self._listening.close()
         self._loop.run_until_complete(runner.cleanup())
         self._loop.close()
 
@@ -57,16 +74,33 @@ class Server:
         # handler_cancellation: a client that hangs up ends its request here too
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
-        await site.start()
-        port = runner.addresses[0][1]
+        assert runner.server is not None
+        connections = Connections(runner.server, self._patience, self._most)
+        self._listening = await self._loop.create_server(connections, "127.0.0.1", 0, backlog=1024)
+        port = self._listening.sockets[0].getsockname()[1]
+        self._names = {f"{name}:{port}" for name in self._hosts}
         self.url = f"http://127.0.0.1:{port}/v1"
+        connections.look()
         return runner
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        connection = request.transport and request.transport.get_protocol()
+        if not isinstance(connection, Connection):  # it is closed already
+            raise ConnectionResetError
+        hosts = request.headers.getall("Host", [])
+        if len(hosts) != 1 or hosts[0].lower() not in self._names:
+            return _misdirected(hosts)
+        body = await request.read()
+        connection.whole()
+        try:
+            return await self._reply(request, body)
+        finally:
+            connection.answered()
+
+    async def _reply(self, request: web.Request, body: bytes) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         api = self.api
-        reply = api.handle(request.method, request.path, headers, await request.read())
+        reply = api.handle(request.method, request.path, headers, body)
         await asyncio.sleep(reply.before)
         if reply.ending == "complete" and len(reply.pieces) == 1:
             return web.Response(status=reply.status, headers=reply.headers, body=reply.pieces[0].data)
@@ -83,8 +117,20 @@ class Server:
         return response
 
 
-def _allow_many_connections() -> None:
-    """Raises this process's limit on open files as far as the system lets it; Windows has no such limit."""
+def _misdirected(hosts: list[str]) -> web.Response:
+    error = Refused(
+        421,
+        f"This is the workbook's mock API, and not {', '.join(hosts)[:100] or 'a server without a name'}. "
+        "Call it by the address that connect() gives: it begins with http://127.0.0.1.",
+        "misdirected_request",
+    )
+    response = web.json_response(error.body, status=error.status)
+    response.force_close()
+    return response
+
+
+def _allow_many_connections() -> int:
+    """Raises this process's limit on open files as far as it may, and gives it; Windows has no such limit."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -92,6 +138,9 @@ def _allow_many_connections() -> None:
         most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
         if soft != resource.RLIM_INFINITY and soft < most:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+        return MOST_FILES if soft == resource.RLIM_INFINITY else min(soft, MOST_FILES)
+    return MOST_FILES
 
 
 def _only_the_servers_own(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:

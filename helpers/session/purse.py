@@ -23,6 +23,12 @@ def rate_limits(model: str, calls: int) -> tuple[float | None, float | None]:
     return now.per_minute(model, calls) if now else (None, None)
 
 
+def at_once(model: str) -> tuple[float | None, float | None]:
+    """How many requests and tokens may come at once, before the limits of a minute hold anything back."""
+    now = live_now()
+    return now.at_once(model) if now else (None, None)
+
+
 def in_proportion(cost: float | None) -> str:
     """A sentence after an estimate of so many USD (None: not known): what it means for the budget; "" without one."""
     now = live_now()

@@ -1,6 +1,6 @@
 """Predictions: what a learner expects, written down before a cell is run, and how close it was."""
 
-import re
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -12,14 +12,13 @@ from ..inputs import check_list
 from ..wire.trace import Trace
 from ..words import counted, duration, marked
 from .base import Box, button, row
+from .numbers import Unreadable, read_number
 
 About = Literal["seconds", "times", "requests", "answers", "order", "choice"]
 Value = float | tuple[str, ...]
 
 UNITS = {"seconds": "seconds", "times": "times as fast", "requests": "requests", "answers": "answers"}
 CLOSE = 0.2  # a prediction within this share of what was measured is called close
-
-NUMBER = re.compile(r"\s*(\d{1,9}(?:[.,]\d{1,9})?|[.,]\d{1,9})\s*(s|sec|seconds?|x|times)?\s*", re.IGNORECASE)
 
 _written: dict[str, Value] = {}  # by the question: a cell that is run again does not forget what was predicted
 
@@ -69,22 +68,21 @@ class Prediction(Box):
         if self._about == "order":
             return self._places(before)
         field = ipywidgets.Text(
-            f"{before:g}" if isinstance(before, float) else "", description="I expect", placeholder="a number"
+            f"{before:.15g}" if isinstance(before, float) else "", description="I expect", placeholder="a number"
         )
         field.add_class("workbook-number")
         field.observe(self.on_loop(lambda change: self._number_typed(change["new"])), "value")
         return row(field, ipywidgets.HTML(UNITS[self._about]))
 
     def _number_typed(self, text: str) -> None:
-        found = NUMBER.fullmatch(text)
+        _written.pop(self._question, None)
         if not text.strip():
-            _written.pop(self._question, None)
             self.status.say("")
-        elif found:
-            self._note(float(found[1].replace(",", ".")))
-        else:
-            _written.pop(self._question, None)
-            self.status.say(f"{_shortened(text)} is not a number. Write digits, such as 2.5.")
+            return
+        try:
+            self._note(read_number(text, self._about))
+        except Unreadable as why:
+            self.status.say(str(why))
 
     def _places(self, before: Value | None) -> ipywidgets.Widget:
         names = before if isinstance(before, tuple) and set(before) == set(self._of) else (None,) * len(self._of)
@@ -140,7 +138,7 @@ class Prediction(Box):
         Raises BadInput for what cannot be compared with it.
         """
         value = self._measured(happened)
-        fact = self._fact(value)
+        fact = self._fact(value, seen=isinstance(happened[0], Trace))
         if self.predicted is None:
             said = fact
         else:
@@ -160,7 +158,7 @@ class Prediction(Box):
                 return tuple(map(str, names))
             case ("choice", (str() as name,)) if name in self._of:
                 return (name,)
-            case ("seconds" | "times" | "requests" | "answers", (int() | float() as number,)) if number >= 0:
+            case ("seconds" | "times" | "requests" | "answers", (int() | float() as number,)) if _can_come_out(number):
                 return float(number)
         traces = "two traces" if self._about == "times" else "a trace in which something was sent"
         value = {"order": f"a list of {', '.join(self._of)}", "choice": f"one of {', '.join(map(repr, self._of))}"}
@@ -181,15 +179,16 @@ class Prediction(Box):
         names = [name for call in done for name in self._of if name in (call.model, call.question)]
         return tuple(dict.fromkeys(names))
 
-    def _fact(self, value: Value) -> str:
+    def _fact(self, value: Value, seen: bool) -> str:
+        """What happened; seconds and requests that were not `seen` in a trace may be an estimate's: it says no more."""
         said = self._in_words(value)
         match self._about:
             case "seconds":
-                return f"It took {said}."
+                return f"It took {said}." if seen else f"It is {said}."
             case "times":
                 return f"It was {said}."
             case "requests":
-                return f"{said} {'was' if value == 1 else 'were'} sent."
+                return f"{said} {'was' if value == 1 else 'were'} sent." if seen else f"It is {said}."
             case "answers":
                 return f"You got {said}."
             case "order":
@@ -204,7 +203,7 @@ class Prediction(Box):
                 return duration(value)
             case "times":
                 return f"{value:.1f} times as fast" if value < 10 else f"{value:.0f} times as fast"
-        return f"{value:g} {UNITS[self._about].removesuffix('s' * (value == 1))}"
+        return f"{_written_out(value)} {UNITS[self._about].removesuffix('s' * (value == 1))}"
 
     def _how_close(self, predicted: Value, value: Value) -> str:
         if isinstance(value, tuple) or isinstance(predicted, tuple):
@@ -221,8 +220,12 @@ class Prediction(Box):
         return f"You expected {'more' if predicted > value else 'less'}."
 
 
-def _shortened(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:39] + "…")
+def _can_come_out(number: float) -> bool:
+    return not isinstance(number, bool) and 0 <= number < math.inf
+
+
+def _written_out(number: float) -> str:
+    return f"{number:,.0f}" if number == round(number) else f"{number:,.9g}"
 
 
 def predict(question: str, about: About, of: Iterable[str] = ()) -> Prediction:
@@ -236,6 +239,8 @@ def predict(question: str, about: About, of: Iterable[str] = ()) -> Prediction:
     - "requests": how many are sent, those sent again included; "answers": how many calls succeed;
     - "order": in which order the names in `of` (models or questions) are done;
     - "choice": one of the texts in `of`; which one it was, `compare` has to be told.
+
+    Given a number of seconds or requests, which may be an estimate's, it says what it is, and not that it happened.
 
     Raises BadInput where `about` or `of` makes no sense.
 

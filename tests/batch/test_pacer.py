@@ -300,6 +300,104 @@ def test_told_does_not_exceed_given() -> None:
     assert pacer.origin == "given"
 
 
+# ---- given, and told the same ----------------------------------------------------------------------------------
+
+
+class Noting(Pacer):
+    """Notes when each request goes."""
+
+    def __init__(self, requests_per_minute: float) -> None:
+        super().__init__(requests_per_minute)
+        self.times: list[float] = []
+
+    def sent(self, now: float, tokens: float) -> Any:
+        self.times.append(now)
+        return super().sent(now, tokens)
+
+    def most_in(self, seconds: float) -> int:
+        """How many went in any so many seconds."""
+        first, most = 0, 0
+        for last, time in enumerate(self.times):
+            while self.times[first] <= time - seconds:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+
+def account(limit: int, **how: Any) -> Service:
+    """As OpenAI counts: so many at once, and so many a minute come back."""
+    return Service(Limit(rate=limit / 60, size=limit), tells=True, answers_in=1.0, **how)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("questions", "seconds"), [(300, 6), (480, 6), (900, 66)])
+def test_what_may_come_at_once_goes_at_once(questions: int, seconds: float, seed: int) -> None:
+    """Evenly spaced they would take 36, 58 and 108 s."""
+    pacer = Noting(500)
+    batch = run(pacer, account(500, seed=seed), questions, slots=1000, seed=seed)
+    assert batch.seconds <= seconds
+    assert batch.refused == 0
+    assert pacer.most_in(60) <= 500
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("retry_after", RETRY_AFTER)
+@pytest.mark.parametrize(
+    ("service", "given", "questions", "even"),
+    [
+        (lambda **how: capped(tells=True, **how), 6000, 500, 5.0),
+        (lambda **how: Service(Limit(rate=20, size=20), tells=True, answers_in=0.9, **how), 1200, 60, 3.0),
+        (lambda **how: Service(Limit(rate=2, size=5), tells=True, answers_in=2, **how), 120, 100, 50.0),
+        (lambda **how: account(500, **how), 500, 1_200, 144.0),
+        (lambda **how: account(500, **how), 520, 1_200, 139.0),
+        (lambda **how: account(500, **how), 480, 1_200, 150.0),
+        (lambda **how: EachMinute(most=60, tells=True, **how), 60, 300, 300.0),
+        (lambda **how: EachMinute(most=600, tells=True, **how), 600, 3_000, 300.0),
+        (lambda **how: account(60, counts_refused=True, **how), 60, 150, 150.0),
+    ],
+    ids=["capped", "lesson 08", "five", "account", "a bit more", "a bit less", "minute", "minutes", "counts refused"],
+)
+def test_a_given_limit_is_never_run_into_and_nothing_is_slower_than_evenly(
+    service: Any, given: int, questions: int, even: float, retry_after: str, seed: int
+) -> None:
+    pacer = Noting(given)
+    batch = run(pacer, service(retry_after=retry_after, seed=seed), questions, seed=seed)
+    assert batch.refused == 0
+    assert batch.seconds <= 1.03 * even + 2
+    assert pacer.most_in(60) <= given + 1  # a timer that is late is made up for
+    assert (pacer.origin, pacer.requests_per_minute) in (
+        ("given", pytest.approx(given)),
+        ("told", pytest.approx(given, 0.1)),
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("given", [100, 250, 400])
+def test_who_gives_less_than_the_account_allows_gets_it_evenly(given: int, seed: int) -> None:
+    pacer = Noting(given)
+    batch = run(pacer, account(500, seed=seed), 300, seed=seed)
+    assert batch.refused == 0
+    assert pacer.most_in(6) <= given / 10 + 1
+    assert batch.seconds <= 1.03 * 300 / given * 60 + 2
+
+
+def test_what_others_have_used_does_not_go_at_once() -> None:
+    service = account(500)
+    service.requests.level = 20.0
+    pacer = Noting(500)
+    batch = run(pacer, service, 200)
+    assert batch.refused == 0
+    assert pacer.most_in(10) <= 20 + 500 / 6
+
+
+def test_after_a_refusal_nothing_goes_before_its_turn() -> None:
+    pacer, now = Pacer(requests_per_minute=600), 0.0
+    pacer.answered(pacer.sent(now, 1), now, telling("600", "599", "0.1s"), None)
+    assert pacer.wait(now, 1) == 0
+    pacer.refused(pacer.sent(now, 1), now, telling("600", "599", "0.1s"), None)
+    assert pacer.wait(now, 1) > 0
+
+
 # ---- learned ---------------------------------------------------------------------------------------------------
 
 

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from openai import AsyncOpenAI
 
-from helpers import Answer, process_questions_as_completed, process_questions_batch
+from helpers import Answer, estimate, process_questions_as_completed, process_questions_batch
 from helpers.batch import Answers
 from helpers.errors import BadInput
 
-from .service import ANSWERED, PATIENCE, Service, answer_to, run
+from .service import ANSWERED, PATIENCE, Service, answer_to, cost_of, run
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
@@ -173,6 +173,9 @@ def test_any_client_asks_once_for_each_attempt(kind: dict[str, Any]) -> None:
         {"requests_per_minute": "60"},
         {"tokens_per_minute": 0},
         {"on_progress": one_by_one_done},
+        {"repeats": "twice"},
+        {"repeats": False},
+        {"repeats": "each", "save_to": "answers.db"},
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(setting: dict[str, Any]) -> None:
@@ -180,6 +183,63 @@ def test_a_setting_that_makes_no_sense_is_refused(setting: dict[str, Any]) -> No
     with pytest.raises(BadInput, match=re.escape(next(iter(setting)))):
         run(service, QUESTIONS, **setting)
     assert not service.asked
+
+
+# ---- questions that come again -----------------------------------------------------------------------------------
+
+AGAIN = ["What is Go?"] * 5 + ["What is Rust?", None, "What is Go?"]
+
+
+@pytest.mark.parametrize("make", [list, iter])
+@pytest.mark.parametrize("at_once", [1, 3, 10])
+def test_a_question_that_comes_again_is_asked_once_or_for_each_row(
+    make: Callable[[list[Any]], Any], at_once: int
+) -> None:
+    for repeats, sent in (("once", 2), ("each", 7)):
+        service = Service()
+        answers = run(service, make(AGAIN), repeats=repeats, max_concurrency=at_once)
+        assert len(service.asked) == answers.summary.requests == answers.summary.asked == sent
+        assert [answer.success for answer in answers] == [question is not None for question in AGAIN]
+        assert [answer.question for answer in answers] == list(map(str, AGAIN))
+        assert answers.summary.repeated == 7 - sent
+        assert answers.summary.cost == pytest.approx(sum(map(cost_of, service.asked)))
+
+
+def test_each_row_of_a_question_has_an_answer_and_a_fate_of_its_own() -> None:
+    service = Service(lambda question, nth: {2: "400", 3: "500"}.get(nth, ANSWERED))
+    answers = run(service, ["What is Go?"] * 4, repeats="each", max_concurrency=1)
+    assert [(answer.success, answer.attempts) for answer in answers] == [(True, 1), (False, 1), (True, 2), (True, 1)]
+    assert answers.summary.requests == 5
+    assert len({id(answer) for answer in answers}) == 4
+
+
+def test_rows_of_one_question_that_were_not_asked_are_rows_too() -> None:
+    service = Service(lambda question, nth: "401")
+    answers = run(service, ["What is Go?"] * 9, repeats="each", max_concurrency=2)
+    assert len(answers) == 9 and not any(answer.success for answer in answers)
+    assert len(service.asked) <= 2
+    assert answers.summary.failed["NotSent"] >= 7
+
+
+def test_as_they_come_each_row_is_asked_too() -> None:
+    service = Service()
+
+    async def main() -> list[Answer]:
+        async with AsyncOpenAI(api_key="any", http_client=httpx2.AsyncClient(transport=service)) as client:
+            each = process_questions_as_completed(["What is Go?"] * 3, client=client, repeats="each")
+            return [answer async for answer in each]
+
+    assert len(asyncio.run(main())) == len(service.asked) == 3
+
+
+@pytest.mark.parametrize(("repeats", "calls"), [("once", 2), ("each", 7)])
+def test_an_estimate_counts_as_the_batch_does(repeats: Any, calls: int) -> None:
+    about = estimate(AGAIN, repeats=repeats, answer_tokens=10)
+    assert (about.questions, about.calls, about.completion_tokens) == (8, calls, 10 * calls)
+    tokens = [len(question) / 4 + 7 for question in ("What is Go?",) * (calls - 1) + ("What is Rust?",)]
+    assert about.prompt_tokens == round(sum(tokens))
+    with pytest.raises(BadInput, match="repeats"):
+        estimate(AGAIN, repeats="twice")  # type: ignore[arg-type]
 
 
 # ---- as they come ------------------------------------------------------------------------------------------------

@@ -151,6 +151,13 @@ def test_the_slowest_limit_decides(limits: dict[str, float], seconds: float, bec
     assert because in str(told)
 
 
+def test_the_first_call_of_a_short_list_waits_for_nothing() -> None:
+    sample = [Answer("q", "gpt-6-luna", "a", time=2.0, completion_tokens=93)]
+    for limits in ({"requests_per_minute": 1}, {"tokens_per_minute": 10}):
+        assert estimate(["What is Go?"], sample=sample, **limits).seconds == 2.0
+    assert estimate(["What is Go?", "What is Rust?"], sample=sample, requests_per_minute=1).seconds == 62.0
+
+
 def test_a_call_takes_its_time_however_many_go_at_once() -> None:
     practice = MODELS["gpt-6-luna"].practice
     one = practice.first_token + 90 / practice.tokens_per_second

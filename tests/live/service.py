@@ -10,7 +10,7 @@ from typing import Any
 
 from helpers.mock_api import MockAPI
 from helpers.mock_api.api import Piece, Reply
-from helpers.mock_api.server import Server
+from helpers.mock_api.server import HERE, Server
 from helpers.wire.bodies import read_request
 
 Headers = Mapping[str, str]
@@ -40,7 +40,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.api = _API(self)
-        self.server = Server(self.api)
+        self.server = Server(self.api, names=(*HERE, "bigbox"))  # as a computer in the own network would be called
         self.url = self.server.url
 
     def asked(self) -> list[str]:

@@ -211,6 +211,36 @@ def test_an_estimate_keeps_to_them(begin: Begin) -> None:
     assert 400 < estimate([f"Q{number}" for number in range(500)]).seconds < 600
 
 
+@pytest.mark.parametrize(
+    ("questions", "given", "seconds"),
+    [
+        (50, None, 5),  # all at once
+        (90, None, 30),
+        (90, 60, 60),  # no minute has more than what is given
+        (150, 60, 120),
+        (90, 30, 180),  # who gives less gets it evenly
+        (90, 6_000, 30),  # the account's own limit holds all the same
+    ],
+)
+def test_an_estimate_knows_how_many_may_come_at_once(
+    begin: Begin, questions: int, given: float | None, seconds: float
+) -> None:
+    begin({"Q": says(200, completion("A", USED), **limits("requests", 60, 59, "1s"))})
+    ask()
+    about = estimate([f"Q{number}" for number in range(questions)], requests_per_minute=given)
+    assert about.seconds == pytest.approx(seconds, abs=5)
+    assert ("at once" in str(about)) == (questions > 60 and given != 30)
+
+
+def test_an_estimate_knows_how_many_tokens_may_come_at_once(begin: Begin) -> None:
+    begin({"Q": says(200, completion("A", USED), **limits("tokens", 60_000, 59_000, "1s"))})
+    ask()
+    questions = [f"Q{number:03}" for number in range(900)]
+    about = estimate(questions, answer_tokens=92, max_concurrency=1_000)
+    assert about.tokens == 90_000
+    assert about.seconds == pytest.approx(30, abs=1)
+
+
 # ---- no credit ---------------------------------------------------------------------------------------------------
 
 

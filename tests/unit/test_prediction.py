@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from helpers import BadInput, Trace, ask_ai, async_multiple_calls, compare_models, faults, predict, watch
+from helpers import BadInput, Trace, ask_ai, async_multiple_calls, compare_models, estimate, faults, predict, watch
 from helpers.widgets import prediction as module
 from helpers.widgets.prediction import Prediction
 
@@ -54,12 +54,92 @@ def test_a_number_is_noted(text: str, noted: str) -> None:
     assert typed(predict("How long?", "seconds"), text) == f"Noted: {noted}. Run the next cells and see."
 
 
-@pytest.mark.parametrize("text", ["abc", "-1", "1e400", "nan", "1 2", "<b>3</b>", "9" * 5000 + "x"])
+@pytest.mark.parametrize(
+    "text", ["abc", "nan", "1 2", "<b>3</b>", "9" * 5000 + "x", "5 €", "1:30", "1,5,5", "-", "1/0"]
+)
 def test_nonsense_gets_a_sentence(text: str) -> None:
     prediction = predict("How long?", "seconds")
     assert typed(prediction, text).endswith("is not a number. Write digits, such as 2.5.")
     assert len(prediction.status.text) < 120 and "<b>" not in prediction.status.value
     assert prediction.predicted is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(
+            ("120 ms", 0.12),
+            ("1 min", 60),
+            ("1 min 15 s", 75),
+            ("1h 1min", 3660),
+            ("2.5S", 2.5),
+            ("½", 0.5),
+            ("2½ s", 2.5),
+        ),
+        *(("1/2", 0.5), ("1e9", 1e9), ("1E-1 s", 0.1), ("1 000", 1000), ("1\u202f000,5", 1000.5), ("1.000,5", 1000.5)),
+        *(
+            ("1,000.5", 1000.5),
+            ("1,000,000", 1e6),
+            ("1'000", 1000),
+            ("1_000", 1000),
+            ("0,500", 0.5),
+            ("~5", 5),
+            ("+5", 5),
+        ),
+        *(("about 5 s", 5), ("2k", 2000), ("2 million", 2e6), ("-0", 0), ("٣", 3), ("２", 2)),
+    ],
+)
+def test_the_ways_to_write_a_number(text: str, seconds: float) -> None:
+    prediction = predict("How long?", "seconds")
+    assert typed(prediction, text).startswith("Noted: ")
+    assert prediction.predicted == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        *((text, "is below zero. Write 0 or more.") for text in ("-5", "−5", "-0.5 s", "- 1 min", "minus 5")),
+        *((text, "is too large") for text in ("1e400", "1e13", "9" * 50)),
+        ("1,000", "can be read as 1 or as 1000. Write the one that you mean."),
+        ("2.500 s", "can be read as 2.5 or as 2500. Write the one that you mean."),
+        *((text, "has no end.") for text in ("∞", "inf", "-∞", "infinity")),
+        *((text, "is a share, and this asks for a time in seconds.") for text in ("10%", "10 %", "1.5%")),
+        *((text, "is a range.") for text in ("5-10", "5 – 10 s", "5 to 10", "5..10")),
+        *((text, "is a limit.") for text in ("<5", "> 2", "≤3")),
+        *((text, "is written in letters. Write digits, such as 2.5.") for text in ("ten", "Twenty-one", "two hundred")),
+        *((text, "is something else than a time in seconds") for text in ("10x", "3 requests")),
+    ],
+)
+def test_what_is_wrong_with_a_number_is_said_as_it_is(text: str, why: str) -> None:
+    prediction = predict("How long?", "seconds")
+    typed(prediction, "3")
+    assert why in typed(prediction, text) and prediction.status.text.startswith(repr(text)[:39])
+    assert "not a number" not in prediction.status.text
+    assert prediction.predicted is None, "nor what was there before"
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        *(("1,000", "1,000 requests"), ("1.000", "1,000 requests"), ("1 000 000", "1,000,000 requests")),
+        *(
+            ("1e4", "10,000 requests"),
+            ("1234567", "1,234,567 requests"),
+            ("1 request", "1 request"),
+            ("2.5", "2.5 requests"),
+        ),
+    ],
+)
+def test_a_count_is_read_as_one(text: str, noted: str) -> None:
+    prediction = predict("How many?", "requests")
+    assert typed(prediction, text).startswith(f"Noted: {noted}.")
+    again = predict("How many?", "requests")
+    assert typed(again, inputs(again, ipywidgets.Text)[0].value + " ").startswith(f"Noted: {noted}."), (
+        "as it comes back"
+    )
+    for other in ("120 ms", "2x"):
+        assert "is something else than a number of requests" in typed(prediction, other)
+    assert typed(prediction, "ten") == "'ten' is written in letters. Write digits, such as 10."
 
 
 def test_what_is_emptied_is_forgotten() -> None:
@@ -79,13 +159,13 @@ def test_a_cell_that_is_run_again_keeps_what_was_predicted() -> None:
 @pytest.mark.parametrize(
     ("predicted", "measured", "said"),
     [
-        (None, 1.25, "It took 1.2 s."),
-        ("1.3", 1.25, "You predicted 1.3 s. It took 1.2 s. Close."),
-        ("15", 1.25, "You predicted 15.0 s. It took 1.2 s. You expected 12 times as long."),
-        ("1", 4.0, "You predicted 1.0 s. It took 4.0 s. That is 4 times as long as you expected."),
-        ("1", 1.5, "You predicted 1.0 s. It took 1.5 s. You expected less."),
-        ("0", 1.5, "You predicted 0 s. It took 1.5 s. You expected less."),
-        ("2", 0, "You predicted 2.0 s. It took 0 s. You expected more."),
+        (None, 1.25, "It is 1.2 s."),
+        ("1.3", 1.25, "You predicted 1.3 s. It is 1.2 s. Close."),
+        ("15", 1.25, "You predicted 15.0 s. It is 1.2 s. You expected 12 times as long."),
+        ("1", 4.0, "You predicted 1.0 s. It is 4.0 s. That is 4 times as long as you expected."),
+        ("1", 1.5, "You predicted 1.0 s. It is 1.5 s. You expected less."),
+        ("0", 1.5, "You predicted 0 s. It is 1.5 s. You expected less."),
+        ("2", 0, "You predicted 2.0 s. It is 0 s. You expected more."),
     ],
 )
 def test_seconds(predicted: str | None, measured: float, said: str) -> None:
@@ -119,6 +199,19 @@ def test_a_trace_of_nothing_is_no_request_and_no_answer() -> None:
     assert repr(prediction.compare(nothing)) == "You predicted 1 request. 0 requests were sent. You expected more."
     with pytest.raises(BadInput, match="cannot be compared"):
         predict("How long?", "seconds").compare(nothing)
+
+
+@pytest.mark.parametrize(
+    ("about", "number", "said"),
+    [
+        ("requests", estimate(["What is Go?"] * 3).calls, "It is 1 request."),
+        ("requests", estimate(["What is Go?", "What is Rust?"]).calls, "It is 2 requests."),
+        ("requests", 10_000, "It is 10,000 requests."),
+        ("seconds", 120, "It is 2 min 0 s."),
+    ],
+)
+def test_of_a_number_it_is_not_said_that_it_happened(about: Any, number: float, said: str) -> None:
+    assert repr(predict("How many?", about).compare(number)) == said
 
 
 def test_how_many_times_as_fast() -> None:
@@ -167,6 +260,9 @@ def test_a_choice() -> None:
     [
         ("seconds", [], "soon"),
         ("seconds", [], -1),
+        ("seconds", [], float("inf")),
+        ("requests", [], float("nan")),
+        ("requests", [], True),
         ("seconds", [], None),
         ("times", [], (1, 2)),
         ("order", ["a", "b"], ["a"]),

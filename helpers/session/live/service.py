@@ -146,6 +146,12 @@ class Live:
             tokens = None
         return (requests.per_minute if requests else None), (tokens.per_minute if tokens else None)
 
+    def at_once(self, model: str) -> tuple[float | None, float | None]:
+        """How many requests and tokens of a model may come at once, where nothing was used lately."""
+        limits = self.limits.limits.get(model)
+        requests, tokens = limits or (None, None)
+        return (requests.limit if requests else None), (tokens.limit if tokens else None)
+
     def what_is_left(self, cost: float | None) -> str:
         """What an estimate of so many USD means for the budget; None: it is not known."""
         if self.budget == math.inf:
