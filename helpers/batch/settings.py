@@ -1,6 +1,5 @@
 """How a batch is to be done, checked before anything is sent."""
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from openai import AsyncOpenAI
 
 from ..answer import Answer
 from ..errors import BadInput
-from ..inputs import check_model
+from ..inputs import check_callback, check_client, check_model
 from .questions import as_options
 
 
@@ -49,8 +48,10 @@ class Settings:
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
                 unit = "seconds" if name in ("timeout", "deadline") else "a minute"
                 raise BadInput(f"{name}={value!r} is not a number of {unit}.", "Give one above 0, or leave it out.")
-        if self.on_progress is not None and asyncio.iscoroutinefunction(self.on_progress):
-            raise BadInput("`on_progress` is an async function, and nobody would await it.", "Write it with plain def.")
+        if self.client is not None:
+            check_client(self.client)
+        if self.on_progress is not None:
+            check_callback(self.on_progress, "on_progress", "the Answer")
         object.__setattr__(self, "options", as_options(self.options))
         self.job("")
 
