@@ -129,14 +129,28 @@ def read_usage(usage: object) -> Usage:
 
 
 def read_completion(content: object) -> Completion:
-    """What a chat completion says, or one chunk of its stream, as JSON or as the SDK's object. It never fails.
+    """What a chat completion says, as JSON or as the SDK's object. It never fails.
 
     >>> read_completion({"choices": [{"message": {"content": "A language."}, "finish_reason": "stop"}]}).text
     'A language.'
     """
+    return _completion(content, "message")
+
+
+def read_chunk(content: object) -> Completion:
+    """What one chunk of a stream says: see `Completion.then`.
+
+    >>> said = read_chunk({"choices": [{"delta": {"content": "A lan"}}]})
+    >>> said.then(read_chunk({"choices": [{"delta": {"content": "guage."}}]})).text
+    'A language.'
+    """
+    return _completion(content, "delta")
+
+
+def _completion(content: object, name: str) -> Completion:
     choices = _of(content, "choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
-    message = _of(choice, "message") or _of(choice, "delta")
+    message = _of(choice, name)
     parts = _of(message, "content")
     called = _of(message, "tool_calls") or _of(message, "function_call")
     error = _of(content, "error") or _of(choice, "error")
