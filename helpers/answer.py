@@ -5,7 +5,6 @@ from typing import Any
 
 from .errors import NoAnswer, WorkbookError
 
-
 # the words that services have for why a text ends before its end: `finish_reason`, in small letters
 LIMITS = ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded")
 FILTERS = ("content_filter", "safety", "sensitive", "recitation", "prohibited_content", "blocklist", "spii", "refusal")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from httpx2 import RemoteProtocolError
 from openai import APIConnectionError, APIResponseValidationError, AsyncOpenAI, OpenAI
 
 from .answer import Answer, failure, how_cut
@@ -89,7 +90,8 @@ async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Cal
         if not said.found and not said.error:
             raise call.no_answer("It is no stream of chat completions.")
         if said.finish_reason is None and not said.error:
-            raise APIConnectionError(message="The stream ended before its end.", request=call.response.http_request)
+            cut = RemoteProtocolError("The stream ended without a finish_reason.")
+            raise APIConnectionError(request=call.response.http_request) from cut
         return _finished(model, question, call, said)
 
 

@@ -10,7 +10,7 @@ from ..errors import BadInput, WorkbookError
 from ..inputs import check_question
 from ..wire.failures import explain
 from ..wire.trace import OneCall
-from .result import Summary
+from .result import NOT_DONE, Summary
 from .store import Store
 
 
@@ -119,6 +119,10 @@ class Rows:
     def _give(self, row: int, answer: Answer) -> None:
         if answer.success:
             self._summary.succeeded += 1
+            if answer.incomplete:
+                self._summary.cut_by[answer.finish_reason or ""] += 1
+        elif answer.error_type in NOT_DONE:
+            self._summary.not_done[answer.error_type] += 1
         else:
             self._summary.failed[answer.error_type or ""] += 1
         if self._keep:
