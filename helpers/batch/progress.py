@@ -57,20 +57,20 @@ def _show(bar: Any, summary: Summary) -> None:
     # the time and the speed are the summary's own: tqdm's would count what was saved, and what was never sent
     counts = "{l_bar}{bar}| {n_fmt}/{total_fmt}" if summary.total is not None else "{n_fmt} questions"
     bar.bar_format = f"{counts} [{', '.join(_facts(summary))}]"
-    bar.update(summary.done - bar.n)
+    bar.update(summary.finished - bar.n)
 
 
 def _facts(summary: Summary) -> Iterator[str]:
-    left, speed = (summary.total or 0) - summary.done, summary.calls_per_second
+    left, speed = (summary.total or 0) - summary.finished, summary.calls_per_second
     yield duration(summary.seconds)
     if left > 0 and speed and not summary.stopped:
         yield f"about {duration(math.ceil(left / speed))} left"
     if speed:
         yield f"{speed:,.1f} answers/s"
-    if failed := summary.failed.total():
+    if failed := summary.failures.total():
         yield f"failed={failed:,}"
-    if unsent := summary.not_done.total():
-        yield f"not done={unsent:,}"
+    if not_done := summary.done - summary.finished:
+        yield f"not done={not_done:,}"
     if summary.incomplete:
         yield f"cut={summary.incomplete:,}"
     if summary.retries:

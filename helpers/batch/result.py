@@ -33,8 +33,7 @@ class Summary:
     total: int | None = None  # rows that there will be; None where only the end will tell
     rows: int = 0  # so far: succeeded, failed and not done
     succeeded: int = 0
-    failed: Counter[str] = field(default_factory=Counter)  # rows by the name of their error
-    not_done: Counter[str] = field(default_factory=Counter)  # rows without an outcome, as it was stopped: see NOT_DONE
+    failed: Counter[str] = field(default_factory=Counter)  # rows without an answer, by `error_type`; NOT_DONE too
     cut_by: Counter[str] = field(default_factory=Counter)  # rows whose answer is cut, by its `finish_reason`
     repeated: int = 0  # rows that the answer to the same question stands in, without asking again
     saved: int = 0  # rows whose answer was in the file already
@@ -52,8 +51,18 @@ class Summary:
 
     @property
     def done(self) -> int:
-        """Rows that have an outcome."""
+        """Rows that have their Answer, also where it says that it was stopped before."""
         return self.succeeded + self.failed.total()
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Of `failed`: what was really tried."""
+        return Counter({kind: number for kind, number in self.failed.items() if kind not in NOT_DONE})
+
+    @property
+    def finished(self) -> int:
+        """Rows that have an outcome: succeeded, or failed in earnest."""
+        return self.succeeded + self.failures.total()
 
     @property
     def incomplete(self) -> int:
@@ -84,7 +93,7 @@ class Summary:
     @property
     def expected_cost(self) -> float | None:
         """About what it will cost in the end, as its answers so far have it; None while nobody can tell."""
-        left = (self.total or 0) - self.done
+        left = (self.total or 0) - self.finished
         if self.total is None or not self._answers or (left and self.unknown_costs):
             return None
         return self.cost + self.cost / self._answers * left
@@ -100,9 +109,9 @@ class Summary:
         yield f"{self.succeeded:,} of {counted(self.rows, 'question')} answered in {duration(self.seconds)}"
         if self.stopped:
             yield f"Stopped: {self.stopped}"
-        if self.failed:
-            yield f"Failed: {', '.join(f'{number:,} {kind}' for kind, number in self.failed.most_common())}"
-        if unsent := self.not_done["NotSent"]:
+        if failures := self.failures:
+            yield f"Failed: {', '.join(f'{number:,} {kind}' for kind, number in failures.most_common())}"
+        if unsent := self.failed["NotSent"]:
             yield f"Not sent: {counted(unsent, 'question')}"
         for reason, number in self.cut_by.most_common():
             yield cut_in_words(reason, number)

@@ -10,7 +10,7 @@ from ..errors import BadInput, WorkbookError
 from ..inputs import check_question
 from ..wire.failures import explain
 from ..wire.trace import OneCall
-from .result import NOT_DONE, Summary
+from .result import Summary
 from .store import Store
 
 
@@ -121,8 +121,6 @@ class Rows:
             self._summary.succeeded += 1
             if answer.incomplete:
                 self._summary.cut_by[answer.finish_reason or ""] += 1
-        elif answer.error_type in NOT_DONE:
-            self._summary.not_done[answer.error_type] += 1
         else:
             self._summary.failed[answer.error_type or ""] += 1
         if self._keep:
