@@ -62,8 +62,8 @@ async def process_questions_batch(
     - `timeout`: seconds for one attempt; `deadline`: seconds for the whole batch.
     - `requests_per_minute`, `tokens_per_minute`: never more than that. Without them the rate is read from the
       `x-ratelimit-*` headers, or learned from the 429s.
-    - A text that was cut (`finish_reason` "length") is an answer, marked as `incomplete` and counted in the summary. What
-      has no text (a filter kept it back, the model refused, or wants a function to be called) is a failure.
+    - A text that was cut (`finish_reason` "length") is an answer, marked as `incomplete`, and counted in the summary.
+      What has no text (a filter kept it back, the model refused, or wants a function to be called) is a failure.
     - `save_to`: an SQLite file. Each answer is on disk before it counts as done, and others can read it meanwhile.
       After a crash, a `kill -9` or a full disk the same call goes on where it stopped: what was saved is not sent
       again. Failures are not saved, so they are. Another model, other instructions or options, or another service is

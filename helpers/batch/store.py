@@ -168,7 +168,8 @@ class Store:
     async def save(self, answer: Answer) -> None:
         """Returns when the answer is on disk, where a power cut leaves it. A cancelled save is carried out too.
 
-        A question that has an answer keeps it, if that is not empty. Half a character in an answer's text is saved as U+FFFD.
+        A question that has an answer keeps it, if that is not empty. Half a character in an answer's text is saved as
+        U+FFFD.
         Raises WorkbookError where the disk does not take the answer, and from then on always; ValueError for what is
         no answer: `success` is False, or a field is neither text nor a number.
         """
