@@ -334,18 +334,31 @@ def test_an_answer_is_not_lost_because_of_odd_usage(usage: Any) -> None:
     assert answers[0].tokens is None and answers.summary.unknown_costs == 1
 
 
-@pytest.mark.parametrize("content", [{}, {"choices": []}, {"choices": [{"message": {"content": ["parts"]}}]}])
-def test_what_is_no_answer_is_a_row(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ({}, "APIResponseValidationError"),
+        ({"choices": []}, "NoAnswer"),
+        ({"choices": [{"message": {"content": ["parts"]}}]}, "NoAnswer"),
+    ],
+)
+def test_what_is_no_answer_is_a_row(content: dict[str, Any], error: str) -> None:
     answers = run(Odd(content), ["What?", "Why?"])
-    assert [answer.error_type for answer in answers] == ["APIResponseValidationError"] * 2
+    assert [answer.error_type for answer in answers] == [error] * 2
 
 
-def test_a_client_that_was_closed_stops_it() -> None:
+def test_a_client_that_is_closed_meanwhile_stops_it() -> None:
     async def main() -> Answers:
         service = Service()
         client = service.client()
-        await client.close()
-        return await process_questions_batch(QUESTIONS, client=client, max_concurrency=2)
+
+        async def questions() -> AsyncIterator[str]:
+            yield QUESTIONS[0]
+            await client.close()
+            for question in QUESTIONS[1:]:
+                yield question
+
+        return await process_questions_batch(questions(), client=client, max_concurrency=2)
 
     answers = asyncio.run(main())
     assert answers.summary.failed["NotSent"] > 0 and "client was closed" in (answers.summary.stopped or "")
