@@ -59,7 +59,7 @@ class Batch:
         self._frame_tokens = FRAME + tokens_in(settings.instructions)
         self._answer_tokens = 0.0  # the mean so far
         self._began = 0.0
-        self._first_sent = self._last_back = 0.0  # the first request, and the end of the last one so far
+        self._first_waited = self._last_back = 0.0  # since when the first request waited; the last end so far
         self._tell = settings.on_progress
         self._failure: BaseException | None = None  # of what the caller gave: the iterator, on_progress
         self._over = False
@@ -77,6 +77,7 @@ class Batch:
             self._sender = Sender(client, settings.model, settings.instructions, settings.options, settings.timeout)
             announce(self._questions, self.summary.total, settings, self._rows.store)
             opened.enter_context(progress.shown(self._look, settings.progress))
+            self._began = time.perf_counter()
             clock = asyncio.timeout(settings.deadline)
             try:
                 async with clock:
@@ -156,7 +157,7 @@ class Batch:
         self.summary.requests += 1
         question.in_flight = True
         self._in_flight += 1
-        self._first_sent = self._first_sent or sent
+        self._first_waited = self._first_waited or waited_since
         try:
             try:
                 with question.call:
@@ -340,9 +341,9 @@ class Batch:
                     self._arrivals.put_nowait(END)
 
     def _end(self) -> None:
-        # as the picture of its calls has it: from the first request to the end of the last one
+        # as the picture of its calls has it: what comes before the first and after the last of them is left out
         until = self._last_back if self._over and self._last_back else time.perf_counter()
-        self.summary.seconds = until - (self._first_sent or self._began)
+        self.summary.seconds = until - (self._first_waited or self._began)
         self.summary.requests_per_minute, self.summary.paced_by = self._pacer.requests_per_minute, self._pacer.origin
 
     def _look(self) -> Summary:

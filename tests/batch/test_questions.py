@@ -352,13 +352,12 @@ def test_a_client_that_is_closed_meanwhile_stops_it() -> None:
         service = Service()
         client = service.client()
 
-        async def questions() -> AsyncIterator[str]:
-            yield QUESTIONS[0]
-            await client.close()
-            for question in QUESTIONS[1:]:
-                yield question
+        closing: list[asyncio.Task[None]] = []
 
-        return await process_questions_batch(questions(), client=client, max_concurrency=2)
+        def close(answer: Answer) -> None:
+            closing.append(asyncio.ensure_future(client.close()))
+
+        return await process_questions_batch(QUESTIONS, client=client, max_concurrency=2, on_progress=close)
 
     answers = asyncio.run(main())
-    assert answers.summary.failed["NotSent"] > 0 and "client was closed" in (answers.summary.stopped or "")
+    assert answers.summary.failed["NotSent"] > 0 and "client was closed" in str(answers.summary.stopped)
