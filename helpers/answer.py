@@ -1,9 +1,14 @@
 """`Answer`: what a call came to, as one row of a table."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .errors import WorkbookError
+from .errors import NoAnswer, WorkbookError
+
+# the words that services have for why a text ends before its end: `finish_reason`, in small letters
+LIMITS = ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded")
+FILTERS = ("content_filter", "safety", "sensitive", "recitation", "prohibited_content", "blocklist", "spii", "refusal")
+CALLS = ("tool_calls", "function_call", "tool_use")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +18,13 @@ class Answer:
     `time` is the service's: from sending to the whole answer, retries included (in a batch without the pauses before
     them). `queued` is what was waited before that for a free slot. Both are seconds. `cost` is USD at
     the catalogue's prices, None where the price is unknown. `error` is a sentence for people and `error_type` the SDK's
-    class; both are None where the call succeeded.
+    class; both are None where the call succeeded. `finish_reason` is the service's own word for why the text ends:
+    "stop", or "length" where the limit of tokens cut it; None where it does not say. `incomplete` says whether the text
+    is cut; where there is no text at all, the call failed.
 
-    >>> answer = Answer(question="What is Go?", model="gpt-6-luna", answer="A language.")
-    >>> answer["model"] == answer.model
-    True
+    >>> answer = Answer(question="What is Go?", model="gpt-6-luna", answer="A langu", finish_reason="length")
+    >>> answer["model"] == answer.model, answer.success, answer.incomplete
+    (True, True, True)
     """
 
     question: str
@@ -33,6 +40,12 @@ class Answer:
     success: bool = True
     error: str | None = None
     error_type: str | None = None
+    finish_reason: str | None = None
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether there is a text that ends before its end."""
+        return self.success and (self.finish_reason or "").lower() in (*LIMITS, *FILTERS, *CALLS)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.keys():
@@ -45,7 +58,7 @@ class Answer:
 
 def failure(question: str, model: str, error: WorkbookError) -> Answer:
     """The Answer to a call that failed."""
-    return Answer(
+    failed = Answer(
         question=question,
         model=model,
         time=getattr(error, "time", 0.0),
@@ -54,3 +67,24 @@ def failure(question: str, model: str, error: WorkbookError) -> Answer:
         error=str(error),
         error_type=type(error.__cause__ or error).__name__,
     )
+    return replace(failed, **error.facts) if isinstance(error, NoAnswer) else failed
+
+
+def cut_in_words(finish_reason: str, answers: int) -> str:
+    """What happened to answers that are not whole.
+
+    >>> cut_in_words("length", 3)
+    '3 answers were cut at the token limit (finish_reason length)'
+    """
+    were = "1 answer was" if answers == 1 else f"{answers:,} answers were"
+    return f"{were} {how_cut(finish_reason)} (finish_reason {finish_reason})"
+
+
+def how_cut(finish_reason: str) -> str:
+    """
+    >>> how_cut("length"), how_cut("tool_calls")
+    ('cut at the token limit', 'left off for a function to be called')
+    """
+    if finish_reason.lower() in LIMITS:
+        return "cut at the token limit"
+    return "cut by the service's filter" if finish_reason.lower() in FILTERS else "left off for a function to be called"

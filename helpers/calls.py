@@ -2,18 +2,21 @@
 
 import asyncio
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from openai import APIResponseValidationError, AsyncOpenAI, OpenAI
+from httpx2 import RemoteProtocolError
+from openai import APIConnectionError, APIResponseValidationError, AsyncOpenAI, OpenAI
 
-from .answer import Answer, failure
+from .answer import Answer, failure, how_cut
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL, cost
 from .errors import WorkbookError
-from .inputs import check_list, check_model, check_question, check_questions
+from .inputs import check_callback, check_client, check_list, check_model, check_question, check_questions
 from .session import require_connection, shared_client
-from .wire.bodies import read_usage
+from .wire.bodies import Completion, read_chunk, read_completion, read_json
+from .wire.endings import error_of, why_no_answer
 from .wire.exchange import RETRY_COUNT
 from .wire.failures import explain
 
@@ -21,19 +24,25 @@ from .wire.failures import explain
 async def ask_ai(question: str, *, model: str = DEFAULT_MODEL) -> str:
     """The answer to one question.
 
-    Raises CallFailed, which says what happened and what to do; BadInput for a question that cannot be sent.
+    Raises CallFailed, which says what happened and what to do; BadInput for a question that cannot be sent. Where the
+    answer was cut (at the limit of tokens, by a filter), what there is of it comes with a warning.
 
     >>> print(await ask_ai("What is Python?"))  # doctest: +ELLIPSIS
     Python is a general-purpose programming language ...
     """
     answer = await ask_model(await shared_client(), model, question)
+    if answer.incomplete:
+        reason = answer.finish_reason or ""
+        warnings.warn(f"This answer was {how_cut(reason)} (finish_reason {reason}).", stacklevel=2)
     return answer.answer or ""
 
 
 async def ask_model(client: AsyncOpenAI, model: str, question: str) -> Answer:
     """Asks one model one question, and times it.
 
-    Raises CallFailed, with the SDK's exception as its `__cause__`; BadInput for a question that cannot be sent.
+    Raises CallFailed, with the SDK's exception as its `__cause__`; also where what came has no text: a filter kept it
+    back, the model refused, or wants a function to be called. BadInput for what cannot be sent. A text that was cut is
+    an answer, and marked: `finish_reason`, `incomplete`.
 
     >>> from openai import AsyncOpenAI
     >>> async with AsyncOpenAI() as client:
@@ -41,6 +50,7 @@ async def ask_model(client: AsyncOpenAI, model: str, question: str) -> Answer:
     >>> answer.attempts, answer.tokens == answer.prompt_tokens + answer.completion_tokens
     (1, True)
     """
+    check_client(client)
     request = _request(model, question)
     with _failure_in_words() as call:
         call.response = await client.chat.completions.with_raw_response.create(**request)
@@ -50,7 +60,8 @@ async def ask_model(client: AsyncOpenAI, model: str, question: str) -> Answer:
 async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Callable[[str], object]) -> Answer:
     """Like `ask_model`, but `show` is called with all the text so far, each time that some more has come.
 
-    Raises CallFailed where the call fails or its stream breaks off; what `show` was given until then is all there is.
+    Raises CallFailed where the call fails or its stream breaks off, which it also does where it ends without a
+    `finish_reason`; what `show` was given until then is all there is.
 
     >>> from openai import AsyncOpenAI
     >>> texts = []
@@ -59,22 +70,29 @@ async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Cal
     >>> len(texts) > 5, texts[-1] == answer.answer, answer.completion_tokens > 5
     (True, True, True)
     """
+    check_client(client)
+    check_callback(show, "show", "the text so far")
     request = {**_request(model, question), "stream": True, "stream_options": {"include_usage": True}}
-    text, usage, heard = "", None, False
+    said = Completion()
     with _failure_in_words() as call:
         call.response = await client.chat.completions.with_raw_response.create(**request)
-        async with call.parsed() as stream:
+        if call.is_whole:
+            await call.response.http_response.aread()
+            answer = _answer(model, question, call)
+            show(answer.answer or "")
+            return answer
+        async with call.stream() as stream:
             async for chunk in stream:
-                with call.reading():
-                    usage = chunk.usage or usage
-                    heard = heard or bool(chunk.choices)
-                    new = chunk.choices[0].delta.content if chunk.choices else None
-                if new:
-                    text += new
-                    show(text)
-        if not heard:
+                new = read_chunk(chunk)
+                said = said.then(new)
+                if new.text:
+                    show(said.text)
+        if not said.found and not said.error:
             raise call.no_answer("It is no stream of chat completions.")
-        return _finished(model, question, call, text, usage)
+        if said.finish_reason is None and not said.error:
+            cut = RemoteProtocolError("The stream ended without a finish_reason.")
+            raise APIConnectionError(request=call.response.http_request) from cut
+        return _finished(model, question, call, said)
 
 
 async def safe_api_call(client: AsyncOpenAI, question: str, *, model: str = DEFAULT_MODEL) -> Answer:
@@ -171,16 +189,15 @@ class _Timed:
     def seconds(self) -> float:
         return time.perf_counter() - self.start
 
-    def parsed(self) -> Any:
-        """What the SDK makes of the response."""
-        with self.reading():
-            return self.response.parse()
+    @property
+    def is_whole(self) -> bool:
+        """Whether an answer that was wanted as a stream comes in one piece, as from some gateways, and their errors."""
+        return "json" in self.response.http_response.headers.get("content-type", "")
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """What goes wrong inside is the answer's fault: it is not what a service sends."""
+    def stream(self) -> Any:
+        """What the SDK makes of the response."""
         try:
-            yield
+            return self.response.parse()
         except (LookupError, AttributeError, TypeError, ValueError) as error:
             raise self.no_answer(str(error)) from error
 
@@ -207,22 +224,28 @@ def _failure_in_words() -> Iterator[_Timed]:
 
 def _answer(model: str, question: str, call: _Timed) -> Answer:
     """The Answer in a raw response of the SDK."""
-    completion = call.parsed()
-    with call.reading():
-        text, usage = completion.choices[0].message.content, completion.usage
-    return _finished(model, question, call, text, usage)
+    content = read_json(call.response.http_response.content)
+    said = read_completion(content)
+    if "choices" not in content and not said.error:
+        raise call.no_answer("It is no chat completion.")
+    return _finished(model, question, call, said)
 
 
-def _finished(model: str, question: str, call: _Timed, text: str | None, usage: Any) -> Answer:
-    prompt_tokens, completion_tokens, tokens = read_usage(usage)
-    return Answer(
-        question=question,
-        model=model,
-        answer=text,
-        tokens=tokens,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        time=call.seconds,
-        attempts=call.response.retries_taken + 1,
-        cost=cost(model, prompt_tokens, completion_tokens),
-    )
+def _finished(model: str, question: str, call: _Timed, said: Completion) -> Answer:
+    """Raises what stands in the place of an answer."""
+    if error := error_of(said, call.response.http_response):
+        raise error
+    prompt_tokens, completion_tokens, tokens = said.usage
+    used = {
+        "tokens": tokens,
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "time": call.seconds,
+        "attempts": call.response.retries_taken + 1,
+        "cost": cost(model, prompt_tokens, completion_tokens),
+        "finish_reason": said.finish_reason,
+    }
+    if failed := why_no_answer(said):
+        failed.time, failed.attempts, failed.facts = used["time"], used["attempts"], used
+        raise failed
+    return Answer(question=question, model=model, answer=said.text, **used)

@@ -1,5 +1,7 @@
 """Errors that a learner reads: one sentence on what happened, one on what to do."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -28,6 +30,24 @@ class CallFailed(WorkbookError):
 
     attempts: int = 0
     time: float = 0.0
+
+
+class NoAnswer(CallFailed):
+    """A call that ended well, and without an answer. It is paid all the same: `facts` are fields of its `Answer`."""
+
+    facts: Mapping[str, Any] = MappingProxyType({})
+
+
+class ContentFiltered(NoAnswer):
+    """The service's filter kept the answer back."""
+
+
+class ModelRefused(NoAnswer):
+    """The model said that it will not answer."""
+
+
+class ErrorSent(NoAnswer):
+    """The service called it a success, and sent an error."""
 
 
 class BudgetReached(WorkbookError):

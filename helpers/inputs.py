@@ -1,6 +1,9 @@
 """What may be handed to the workbook's functions, checked once for all, before anything is sent."""
 
+import inspect
 from collections.abc import Iterable, Mapping
+
+from openai import AsyncOpenAI, OpenAI
 
 from .catalog import DEFAULT_MODEL
 from .errors import BadInput
@@ -29,6 +32,39 @@ def check_model(model: object) -> None:
     """Raises BadInput for what cannot be the name of a model."""
     if not isinstance(model, str) or not model.strip():
         raise BadInput(f"A model is named by a string, and this is {shortened(model)}.", f'Try "{DEFAULT_MODEL}".')
+
+
+def check_client(client: object) -> None:
+    """Raises BadInput for what cannot be awaited: a sync client sends, and its answer would be thrown away."""
+    use = "Give an AsyncOpenAI client, such as client=AsyncOpenAI()."
+    if isinstance(client, type):
+        raise BadInput(f"`client` is the class {client.__name__}, and no client was made of it.", use)
+    if isinstance(client, OpenAI):
+        raise BadInput("`client` is a sync client, whose answers cannot be awaited.", use)
+    if not isinstance(client, AsyncOpenAI):
+        raise BadInput(f"`client` is {with_article(type(client).__name__)}, and no client.", use)  # it may be a key
+    if client.is_closed():
+        raise BadInput("The client was closed already.", "Run the cell that makes the client again.")
+
+
+def check_callback(function: object, name: str, what: str) -> None:
+    """Raises BadInput for what cannot be called with one argument, `what`, or does nothing when it is called so."""
+    write = f"Give a function with one parameter, such as {name}=print."
+    if not callable(function):
+        raise BadInput(f"`{name}` is {shortened(function)}, which cannot be called.", write)
+    for each in (function, getattr(function, "__call__", None)):  # noqa: B004
+        if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
+            raise BadInput(f"`{name}` is an async function, and nobody would await it.", "Write it with plain def.")
+        if inspect.isgeneratorfunction(each):
+            raise BadInput(f"`{name}` is a generator (it has a yield): calling it does nothing.", "Take the yield out.")
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):  # some built-in functions do not tell theirs
+        return
+    try:
+        signature.bind(object())
+    except TypeError as error:
+        raise BadInput(f"`{name}` cannot be called with one value, {what} ({error}).", write) from error
 
 
 def check_questions(questions: Iterable[str]) -> list[str]:

@@ -67,10 +67,13 @@ async def process_questions_batch(
     - `repeats`: "once" asks a question that comes several times once, and puts its answer into each of its rows; "each"
       asks it for each row, as for several answers to one question at a temperature above 0 (not with `save_to`, which
       keeps one answer for each question).
+    - A text that was cut (`finish_reason` "length") is an answer, marked as `incomplete`, and counted in the summary.
+      What has no text (a filter kept it back, the model refused, or wants a function to be called) is a failure.
     - `save_to`: an SQLite file. Each answer is on disk before it counts as done, and others can read it meanwhile.
       After a crash, a `kill -9` or a full disk the same call goes on where it stopped: what was saved is not sent
       again. Failures are not saved, so they are. Another model, other instructions or options, or another service is
-      another job in the same file.
+      another job in the same file. But with a larger limit of tokens (`max_completion_tokens` in `options`), or
+      without one, only what was cut is asked again; the other answers are taken from the file.
     - `on_progress` is called with the Answer of each row as soon as it is final; it must be quick, as no call gets on
       meanwhile. `progress`: tqdm's bar; None shows it in a notebook and in a terminal, False never.
 

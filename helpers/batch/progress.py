@@ -1,12 +1,13 @@
 """The progress bar of a batch: tqdm's, in a notebook and in a terminal."""
 
 import asyncio
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..words import usd
+from ..words import duration, usd
 from .result import Summary
 
 DELAY = 1.0  # seconds; what ends sooner shows no bar
@@ -25,7 +26,7 @@ def shown(look: Callable[[], Summary], wanted: bool | None) -> Iterator[None]:
     loop, bar, timer = asyncio.get_running_loop(), None, None
     try:
         started = look()
-        bar = tqdm(total=started.total, unit=" questions", file=file, delay=DELAY, mininterval=0, ncols=_width(file))
+        bar = tqdm(total=started.total, file=file, delay=DELAY, mininterval=0, ncols=_width(file))
 
         def update() -> None:
             nonlocal timer
@@ -53,14 +54,27 @@ def _width(file: Any) -> int | None:
 
 
 def _show(bar: Any, summary: Summary) -> None:
-    facts = {}
-    if failed := summary.failed.total():
-        facts["failed"] = f"{failed:,}"
+    # the time and the speed are the summary's own: tqdm's would count what was saved, and what was never sent
+    counts = "{l_bar}{bar}| {n_fmt}/{total_fmt}" if summary.total is not None else "{n_fmt} questions"
+    bar.bar_format = f"{counts} [{', '.join(_facts(summary))}]"
+    bar.update(summary.finished - bar.n)
+
+
+def _facts(summary: Summary) -> Iterator[str]:
+    left, speed = (summary.total or 0) - summary.finished, summary.calls_per_second
+    yield duration(summary.seconds)
+    if left > 0 and speed and not summary.stopped:
+        yield f"about {duration(math.ceil(left / speed))} left"
+    if speed:
+        yield f"{speed:,.1f} answers/s"
+    if failed := summary.failures.total():
+        yield f"failed={failed:,}"
+    if not_done := summary.done - summary.finished:
+        yield f"not done={not_done:,}"
+    if summary.incomplete:
+        yield f"cut={summary.incomplete:,}"
     if summary.retries:
-        facts["retries"] = f"{summary.retries:,}"
-    facts["cost"] = usd(summary.cost) + (" + unknown" if summary.unknown_costs else "")
+        yield f"retries={summary.retries:,}"
     expected = summary.expected_cost
-    if expected is not None and summary.done < (summary.total or 0):
-        facts["cost"] += f" of about {usd(expected)}"
-    bar.set_postfix(facts, refresh=False)
-    bar.update(summary.done - bar.n)
+    of_about = f" of about {usd(expected)}" if expected is not None and left > 0 and not summary.stopped else ""
+    yield f"cost={usd(summary.cost)}{' + unknown' if summary.unknown_costs else ''}{of_about}"

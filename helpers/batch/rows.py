@@ -127,6 +127,8 @@ class Rows:
     def _give(self, row: int, answer: Answer) -> None:
         if answer.success:
             self._summary.succeeded += 1
+            if answer.incomplete:
+                self._summary.cut_by[answer.finish_reason or ""] += 1
         else:
             self._summary.failed[answer.error_type or ""] += 1
         if self._keep:

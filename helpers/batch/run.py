@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -60,6 +61,7 @@ class Batch:
         self._frame_tokens = FRAME + tokens_in(settings.instructions)
         self._answer_tokens = 0.0  # the mean so far
         self._began = 0.0
+        self._first_waited = self._last_back = 0.0  # since when the first request waited; the last end so far
         self._tell = settings.on_progress
         self._failure: BaseException | None = None  # of what the caller gave: the iterator, on_progress
         self._over = False
@@ -77,6 +79,7 @@ class Batch:
             self._sender = Sender(client, settings.model, settings.instructions, settings.options, settings.timeout)
             announce(self._questions, self.summary.total, settings, self._rows.store)
             opened.enter_context(progress.shown(self._look, settings.progress))
+            self._began = time.perf_counter()
             clock = asyncio.timeout(settings.deadline)
             try:
                 async with clock:
@@ -158,24 +161,29 @@ class Batch:
         self.summary.requests += 1
         question.in_flight = True
         self._in_flight += 1
+        self._first_waited = self._first_waited or waited_since
         try:
-            with question.call:
-                reply = await self._sender(question.text, question.attempts)
+            try:
+                with question.call:
+                    reply = await self._sender(question.text, question.attempts)
+            finally:
+                self._last_back = time.perf_counter()
         except Exception as error:
             self._in_flight -= 1
-            now = question.since = time.perf_counter()
+            now = question.since = self._last_back
             question.in_flight = False
             question.served += now - sent
             self._went_wrong(question, error, waited_since, sent, ticket)
         else:
             self._in_flight -= 1
-            now = time.perf_counter()
+            now = self._last_back
             question.served += now - sent
             self._pacer.answered(ticket, now, reply.headers, reply.usage.total_tokens)
             self._got_through = now
-            self._failed_in_a_row = 0
+            if reply.failed is None:
+                self._failed_in_a_row = 0
             self._breaker.answered(sent)
-            await self._answered(question, reply, now - sent)
+            await self._answered(question, reply)
 
     async def _permission(self, question: Question) -> Ticket | None:
         """Waits for the pacer; None where the batch was stopped meanwhile."""
@@ -212,13 +220,13 @@ class Batch:
                 await self._pause(LOOK_AGAIN)
         return False
 
-    async def _answered(self, question: Question, reply: Reply, seconds: float) -> None:
+    async def _answered(self, question: Question, reply: Reply) -> None:
         prompt_tokens, completion_tokens, tokens = reply.usage
         price = cost(self._settings.model, prompt_tokens, completion_tokens)
         answer = Answer(
             question=question.text,
             model=self._settings.model,
-            answer=reply.text,
+            answer=reply.text if reply.failed is None else None,
             tokens=tokens,
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
@@ -226,22 +234,26 @@ class Batch:
             queued=question.queued,
             attempts=question.attempts,
             cost=price,
+            finish_reason=reply.finish_reason,
         )
+        if reply.failed is not None:
+            kind = type(reply.failed).__name__
+            answer = replace(answer, success=False, error=str(reply.failed), error_type=kind)
         summary = self.summary
         summary.tokens += tokens or 0
         summary.cost += price or 0.0
         summary.unknown_costs += price is None
-        summary.answer_seconds += seconds
-        summary.longest = max(summary.longest, seconds)
         if completion_tokens:
             self._answer_tokens += (completion_tokens - self._answer_tokens) * 0.1
         try:
-            if self._rows.store is not None:
+            if self._rows.store is not None and answer.success:
                 await self._rows.store.save(answer)
         except asyncio.CancelledError:  # it is written all the same
             self._rows.answer(question, answer)
             raise
         self._rows.answer(question, answer)
+        if reply.failed is not None:
+            self._failed_again(reply.failed)
 
     def _went_wrong(
         self, question: Question, error: Exception, waited_since: float, sent: float, ticket: Ticket
@@ -268,12 +280,16 @@ class Batch:
         if is_final(error):
             self._stop(str(reason))
         elif limited or isinstance(error, SERVICE_FAILURES):
-            self._failed_in_a_row += 1
-            if self._failed_in_a_row >= self._outage:
-                self._stop(f"{self._failed_in_a_row} questions failed one after the other. The last: {reason}")
+            self._failed_again(reason)
         else:
             self._breaker.refused(error, question.text, sent, str(reason))
         self._rows.fail(question, reason)
+
+    def _failed_again(self, reason: Exception) -> None:
+        """After so many in a row it is not the questions."""
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= self._outage:
+            self._stop(f"{self._failed_in_a_row} questions failed one after the other. The last: {reason}")
 
     # ---- questions as they come ------------------------------------------------------------------------------
 
@@ -342,8 +358,10 @@ class Batch:
                     self._arrivals.put_nowait(END)
 
     def _end(self) -> None:
-        self.summary.seconds = time.perf_counter() - self._began
-        self.summary.requests_per_minute = self._pacer.requests_per_minute
+        # as the picture of its calls has it: what comes before the first and after the last of them is left out
+        until = self._last_back if self._over and self._last_back else time.perf_counter()
+        self.summary.seconds = until - (self._first_waited or self._began)
+        self.summary.requests_per_minute, self.summary.paced_by = self._pacer.requests_per_minute, self._pacer.origin
 
     def _look(self) -> Summary:
         """The summary as it stands, for the progress bar."""

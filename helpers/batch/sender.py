@@ -9,7 +9,9 @@ import httpx2
 import openai
 from openai import AsyncOpenAI
 
-from ..wire.bodies import RequestSummary, Usage
+from ..errors import NoAnswer
+from ..wire.bodies import RequestSummary, Usage, read_completion
+from ..wire.endings import error_of, why_no_answer
 from ..wire.exchange import RETRY_COUNT, Exchange
 from ..wire.send import EXCHANGE
 
@@ -21,11 +23,16 @@ OTHER_KEYS = ("_api_key_provider", "_provider_runtime", "workload_identity", "cu
 
 
 class Reply(NamedTuple):
-    """What came back: the answer's text, its usage where it was told, and the headers, which tell the rate limits."""
+    """What came back: the answer's text, its usage where it was told, and the headers, which tell the rate limits.
 
-    text: str | None
+    `failed` says why there is no answer in it.
+    """
+
+    text: str
     usage: Usage
     headers: Mapping[str, str]
+    finish_reason: str | None = None
+    failed: NoAnswer | None = None
 
 
 class Shortcut(NamedTuple):
@@ -120,10 +127,9 @@ def _shortcut(client: AsyncOpenAI, body: dict[str, Any]) -> Shortcut | None:
 
 def _reply(response: httpx2.Response, exchange: Exchange) -> Reply:
     content = exchange.read(response.content)
-    try:
-        text = content["choices"][0]["message"]["content"]
-        if not isinstance(text, str | None):
-            raise TypeError(f"Its text is {type(text).__name__}.")
-    except (LookupError, TypeError) as error:
-        raise openai.APIResponseValidationError(response, None, message="It is no chat completion.") from error
-    return Reply(text, exchange.response.usage, response.headers)
+    said = read_completion(content)
+    if "choices" not in content and not said.error:
+        raise openai.APIResponseValidationError(response, None, message="It is no chat completion.")
+    if error := error_of(said, response):
+        raise error
+    return Reply(said.text, exchange.response.usage, response.headers, said.finish_reason, why_no_answer(said))

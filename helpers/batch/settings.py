@@ -1,6 +1,5 @@
 """How a batch is to be done, checked before anything is sent."""
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from openai import AsyncOpenAI
 
 from ..answer import Answer
 from ..errors import BadInput
-from ..inputs import check_model
+from ..inputs import check_callback, check_client, check_model
 from .questions import as_options
 
 Repeats = Literal["once", "each"]  # how often a question is asked that comes several times
@@ -58,8 +57,10 @@ class Settings:
                 'With repeats="each" a question has several answers, and `save_to` keeps one for each question.',
                 "Leave one of the two out; or save the answers afterwards, with pandas: pd.DataFrame(answers).",
             )
-        if self.on_progress is not None and asyncio.iscoroutinefunction(self.on_progress):
-            raise BadInput("`on_progress` is an async function, and nobody would await it.", "Write it with plain def.")
+        if self.client is not None:
+            check_client(self.client)
+        if self.on_progress is not None:
+            check_callback(self.on_progress, "on_progress", "the Answer")
         object.__setattr__(self, "options", as_options(self.options))
         self.job("")
 

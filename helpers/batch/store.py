@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import fields
 from pathlib import Path
@@ -21,12 +21,14 @@ from ..answer import Answer
 from ..errors import BadInput, WorkbookError
 
 APPLICATION_ID = int.from_bytes(b"AMCW", "big")  # in the file's header: whose database it is
-VERSION = 1  # of the tables below; a new field of Answer needs a new one
+VERSION = 2  # of the tables below; a new field of Answer needs a new one, and a line in _upgrade
 PATIENCE = 5.0  # seconds that another program may keep the file locked
 PAGE = 100  # answers that answers() reads at once
 
-# without the last three, `success`, `error` and `error_type`: only successful answers are saved
-FIELDS = [field.name for field in fields(Answer)[:-3]]
+UNSAVED = ("success", "error", "error_type")  # only successful answers are saved
+NEW = ("finish_reason",)  # since version 2
+TOKEN_LIMITS = ("max_completion_tokens", "max_tokens")  # the options that may cut an answer, and change nothing else
+FIELDS = [field.name for field in fields(Answer) if field.name not in UNSAVED]
 COLUMNS = ", ".join(FIELDS)
 SCHEMA = f"""
     PRAGMA application_id = {APPLICATION_ID};
@@ -45,18 +47,24 @@ SCHEMA = f"""
         attempts INTEGER NOT NULL,
         cost REAL,
         saved_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+        finish_reason TEXT,
         PRIMARY KEY (job, question)
     );
     PRAGMA journal_mode = WAL;
 """
-INSERT = f"INSERT INTO answers (job, {COLUMNS}) VALUES (?{', ?' * len(FIELDS)}) ON CONFLICT DO NOTHING"
+INSERT = f"""
+    INSERT INTO answers (job, {COLUMNS}) VALUES (?{", ?" * len(FIELDS)})
+    ON CONFLICT (job, question) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FIELDS)}
+    WHERE is_blank(answers.answer)
+"""
 
 
 class Store:
     """The saved answers of one job, in a file that may hold other jobs' too. Used on one event loop.
 
     `job` is what, besides the question, decides the answer: the model, the prompt, the options. It is saved as readable
-    JSON, so no key belongs in it. Another job is another set of answers.
+    JSON, so no key belongs in it. Another job is another set of answers. But where only the limit of tokens in its
+    `options` is another one, an answer that ended by itself, and fits, is found there too: see `saved`.
 
     One Store at a time may have a file open. Raises BadInput for what is no file of saved answers, WorkbookError for
     one that is damaged, locked or cannot be written; it is left as it was.
@@ -83,9 +91,12 @@ class Store:
                 self._writer.execute("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
                 self._writer.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it
                 self._writer.execute("PRAGMA fullfsync = ON")  # on a Mac only this waits for the disk itself
+                self._writer.create_function("is_blank", 1, _is_blank, deterministic=True)
+                _upgrade(self._writer)
                 self._writer.execute("INSERT INTO jobs (job) VALUES (?) ON CONFLICT DO NOTHING", (description,))
                 self._reader = opened.enter_context(closing(_connect(self.path, "mode=rw")))
                 ((self._job,),) = self._rows("SELECT id FROM jobs WHERE job = ?", description)
+                self._limit, self._alike = self._find_alike(json.loads(description))
             except (sqlite3.Error, OSError) as error:
                 raise _in_words(error, self.path) from error
             self._opened = opened.pop_all()
@@ -111,9 +122,39 @@ class Store:
         return bool(self._rows("SELECT 1 FROM answers WHERE job = ? AND question = ?", self._job, question))
 
     def saved(self, question: str) -> Answer | None:
-        """The answer to the question that is on disk; None where there is none."""
-        rows = self._rows(f"SELECT {COLUMNS} FROM answers WHERE job = ? AND question = ?", self._job, question)
-        return Answer(*rows[0]) if rows else None
+        """The answer to the question that is on disk; None where there is none, or an empty one (of an old version).
+
+        One that was cut is taken for the same limit of tokens only, as it would be cut in the same way again.
+        """
+        own = self._answer(self._job, question)
+        if own is not None and not own.incomplete:
+            return own
+        for job, limit in self._alike.items():
+            other = self._answer(job, question)
+            if other is not None and _is_whole(other, limit) and self._fits(other, limit):
+                return other
+        return own
+
+    def _answer(self, job: int, question: str) -> Answer | None:
+        rows = self._rows(f"SELECT {COLUMNS} FROM answers WHERE job = ? AND question = ?", job, question)
+        return _read(rows[0]) if rows and not _is_blank(rows[0][FIELDS.index("answer")]) else None
+
+    def _fits(self, answer: Answer, limit: int | None) -> bool:
+        """Whether the present limit of tokens would not have cut it; `limit` is the one that it came under."""
+        if self._limit is None or (limit is not None and limit <= self._limit):
+            return True
+        return answer.completion_tokens is not None and answer.completion_tokens <= self._limit
+
+    def _find_alike(self, job: dict[str, Any]) -> tuple[int | None, dict[int, int | None]]:
+        """The limit of tokens, and by their number the limits of the jobs that are the same but for it."""
+        limit, rest = _limit_apart(job)
+        alike = {}
+        for number, description in self._rows("SELECT id, job FROM jobs WHERE id <> ?", self._job):
+            with suppress(ValueError):  # somebody else wrote it
+                other, apart = _limit_apart(json.loads(description))
+                if apart == rest:
+                    alike[number] = other
+        return limit, alike
 
     def answers(self) -> Iterator[Answer]:
         """All answers of this job, in the order in which they were saved; those that come in meanwhile too."""
@@ -121,13 +162,14 @@ class Store:
         last = 0
         query = f"SELECT rowid, {COLUMNS} FROM answers NOT INDEXED WHERE job = ? AND rowid > ? ORDER BY rowid LIMIT ?"
         while rows := self._rows(query, self._job, last, PAGE):
-            yield from (Answer(*values) for _, *values in rows)
+            yield from (_read(values) for _, *values in rows)
             last = rows[-1][0]
 
     async def save(self, answer: Answer) -> None:
         """Returns when the answer is on disk, where a power cut leaves it. A cancelled save is carried out too.
 
-        A question that has an answer keeps it. Half a character in an answer's text is saved as U+FFFD.
+        A question that has an answer keeps it, if that is not empty. Half a character in an answer's text is saved as
+        U+FFFD.
         Raises WorkbookError where the disk does not take the answer, and from then on always; ValueError for what is
         no answer: `success` is False, or a field is neither text nor a number.
         """
@@ -186,6 +228,31 @@ class Store:
                 self._writer.execute("ROLLBACK")
             return error
         return None
+
+
+def _read(values: Sequence[Any]) -> Answer:
+    return Answer(**dict(zip(FIELDS, values, strict=True)))
+
+
+def _is_blank(text: str | None) -> bool:
+    return not (text or "").strip()
+
+
+def _is_whole(answer: Answer, limit: int | None) -> bool:
+    """Whether it surely ended by itself, under this limit of tokens. Files of version 1 do not know the reason."""
+    if answer.finish_reason is None:
+        return limit is not None and answer.completion_tokens is not None and answer.completion_tokens < limit
+    return not answer.incomplete
+
+
+def _limit_apart(job: Any) -> tuple[int | None, Any]:
+    """The limit of tokens in the options of a job (None: there is none), and the job without it."""
+    options = job.get("options") if isinstance(job, dict) else None
+    if not isinstance(options, dict):
+        return None, job
+    limits = {name: options[name] for name in TOKEN_LIMITS if type(options.get(name)) is int}
+    rest = {name: value for name, value in options.items() if name not in limits}
+    return min(limits.values(), default=None), {**job, "options": rest}
 
 
 def _resolve(futures: list[asyncio.Future[Exception | None]], failure: Exception | None) -> None:
@@ -311,7 +378,22 @@ def _check(path: Path, killed: bool) -> None:
             damage = sqlite3.DatabaseError(verdict.splitlines()[-1])
             damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise damage
-        connection.execute(f"SELECT job, {COLUMNS}, saved_at FROM answers LIMIT 0")
+        columns = [name for name in FIELDS if version >= VERSION or name not in NEW]
+        connection.execute(f"SELECT job, {', '.join(columns)}, saved_at FROM answers LIMIT 0")
+
+
+def _upgrade(writer: sqlite3.Connection) -> None:
+    """Gives a file of an older version what this one has in addition: all of it, or nothing."""
+    ((version,),) = writer.execute("PRAGMA user_version")
+    if version >= VERSION:
+        return
+    writer.execute("BEGIN IMMEDIATE")
+    there = [name for _, name, *_ in writer.execute("PRAGMA table_info(answers)")]
+    for name in NEW:
+        if name not in there:
+            writer.execute(f"ALTER TABLE answers ADD COLUMN {name} TEXT")
+    writer.execute(f"PRAGMA user_version = {VERSION}")
+    writer.execute("COMMIT")
 
 
 def _in_words(error: Exception, path: Path) -> WorkbookError:

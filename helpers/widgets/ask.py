@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import ipywidgets
 
-from ..answer import Answer, failure
+from ..answer import Answer, failure, how_cut
 from ..calls import stream_model
 from ..catalog import COMPARE_MODELS
 from ..errors import BadInput, WorkbookError
@@ -106,7 +106,9 @@ class QuestionBox(Box):
         answered = sum(card.state == "answered" for card in self._shown)
         failed = sum(card.state == "failed" for card in self._shown)
         cut = [card for card in self._shown if card.state == "stopped"]
-        said = f"{counted(answered, 'answer')}." if answered or not cut else ""
+        incomplete = sum(card.incomplete for card in self._shown)
+        of_them = f", {incomplete:,} of them cut" if incomplete else ""
+        said = f"{counted(answered, 'answer')}{of_them}." if answered or not cut else ""
         if failed:
             said += f" {counted(failed, 'call')} failed: see below."
         if cut:
@@ -133,6 +135,7 @@ class _Card:
     def __init__(self, model: str) -> None:
         self.model = model
         self.state = "waiting"
+        self.incomplete = False
         self.text = ""
         self.facts = "waiting …"
         self.shown = ipywidgets.HTML()
@@ -150,9 +153,10 @@ class _Card:
             answer = await stream_model(client, self.model, question, show)  # type: ignore[arg-type]
             self.state, self.text = "answered", answer.answer or ""
             began = f"first word after {duration(first)}, " if first is not None else ""
-            self.facts = " · ".join(
-                filter(None, [f"{began}done after {duration(answer.time)}", _used(answer), usd(answer.cost)])
-            )
+            cut = f"{how_cut(answer.finish_reason or '')} (finish_reason {answer.finish_reason})"
+            facts = [cut if answer.incomplete else "", f"{began}done after {duration(answer.time)}", _used(answer)]
+            self.facts = " · ".join(filter(None, [*facts, usd(answer.cost)]))
+            self.incomplete = answer.incomplete
         except WorkbookError as error:
             failed = failure(question, self.model, error)
             self.state, self.facts = "failed", f"✗ {failed.error} ({failed.error_type}, {duration(failed.time)})"

@@ -9,10 +9,11 @@ from typing import Any
 
 import ipywidgets
 
-from ..answer import Answer
+from ..answer import Answer, cut_in_words, how_cut
 from ..batch import csv_file, estimate, process_questions_batch
 from ..batch.csv_file import CsvFile
 from ..batch.estimates import beside_budget
+from ..batch.result import NOT_DONE
 from ..errors import BadInput, WorkbookError
 from ..inputs import check_model, check_question, check_questions
 from ..session import live_now, offered, shared_client, spending
@@ -213,7 +214,7 @@ class BatchBox(Box):
         drawing = asyncio.ensure_future(self._draw(run))
 
         def finished(answer: Answer) -> None:
-            self._table.rows.append(_row(run.finished(answer), answer))
+            self._table.rows.append(_row(run.keep(answer), answer))
 
         try:
             with run.trace:
@@ -244,7 +245,7 @@ class BatchBox(Box):
             await asyncio.sleep(FRAME)
 
     def _draw_progress(self, run: "_Job") -> None:
-        self._bar.value = len(run.answers)
+        self._bar.value = len(run.finished)
         self._progress.say(run.progress())
         self._totals.say(spending())
 
@@ -280,15 +281,27 @@ class _Job:
     def end(self) -> None:
         self._ended = time.perf_counter()
 
-    def finished(self, answer: Answer) -> int:
+    def keep(self, answer: Answer) -> int:
         """Keeps an answer, and tells the number of its question."""
         number = self._numbers[answer.question].popleft()
         self.answers[number] = answer
         return number
 
+    @property
+    def finished(self) -> list[Answer]:
+        """Those with an outcome: where the batch stopped by itself, its other rows only say so."""
+        return [answer for answer in self.answers.values() if answer.error_type not in NOT_DONE]
+
+    @property
+    def seconds(self) -> float:
+        """At the end those of its picture."""
+        if self._ended is None:
+            return time.perf_counter() - self._began
+        return self.trace.seconds if self.trace.calls else self._ended - self._began
+
     def progress(self) -> str:
-        done, total = len(self.answers), len(self.questions)
-        seconds = (self._ended or time.perf_counter()) - self._began
+        finished, total, seconds = self.finished, len(self.questions), self.seconds
+        done = len(finished)
         parts = [f"{done:,} of {total:,}"]
         if done and seconds:
             parts.append(f"{done / seconds:.1f} a second")
@@ -300,26 +313,37 @@ class _Job:
         costs = {answer.question: answer.cost for answer in self.answers.values() if answer.cost is not None}
         if live_now() and self._ended is None and costs:
             parts.append(f"about {usd(sum(costs.values()) / len(costs) * len(set(self.questions)))} in all")
-        failed = sum(not answer.success for answer in self.answers.values())
-        return " · ".join([*parts, f"{failed:,} failed"] if failed else parts)
+        counts = {
+            "cut": sum(answer.incomplete for answer in finished),
+            "failed": sum(not answer.success for answer in finished),
+        }
+        return " · ".join([*parts, *(f"{number:,} {what}" for what, number in counts.items() if number)])
 
     def outcome(self) -> str:
         """How it ended, or how it stands, in a sentence or two."""
-        done, total = len(self.answers), len(self.questions)
-        kinds = Counter(answer.error_type for answer in self.answers.values() if not answer.success)
+        finished, total = self.finished, len(self.questions)
+        done, not_done = len(finished), len(self.answers) - len(finished)
+        kinds = Counter(answer.error_type for answer in finished if not answer.success)
         failed = f"{kinds.total():,} failed: {', '.join(f'{n:,} {kind}' for kind, n in kinds.most_common())}"
         answered = done - kinds.total()
         if self._ended is None:
             return f"{done:,} of {total:,} so far" + (f", {failed}." if kinds else ".")
-        if done == total:
+        if done + not_done == total:
+            parts = [f"{answered:,} of {total:,} answered", *([failed] if kinds else [])]
+            parts += [f"{not_done:,} not sent"] if not_done else []
             why = f" Stopped: {self.stopped}" if self.stopped else ""
-            return f"{answered:,} of {total:,} answered" + (f", {failed}." if kinds else ".") + why
+            return f"{', '.join(parts)}.{self._cuts()}{why}"
         cut = sum(call.outcome == "cancelled" for call in self.trace.calls)
         said = f"Stopped: {done:,} of {total:,} are done and kept"
         if cut:
             were, them = ("was", "it") if cut == 1 else ("were", "them")
             said += f"; {counted(cut, 'call')} {were} cut off (the service may charge for {them})"
-        return f"{said}. Of those that are done, {failed}." if kinds else f"{said}."
+        return (f"{said}. Of those that are done, {failed}." if kinds else f"{said}.") + self._cuts()
+
+    def _cuts(self) -> str:
+        """A sentence for each way in which answers were cut."""
+        reasons = Counter(answer.finish_reason or "" for answer in self.finished if answer.incomplete)
+        return "".join(f" {cut_in_words(reason, number)}." for reason, number in reasons.most_common())
 
 
 def _row(number: int, answer: Answer) -> list[Any]:
@@ -328,7 +352,7 @@ def _row(number: int, answer: Answer) -> list[Any]:
     return [
         number,
         _cut(answer.question),
-        _cut(answer.answer),
+        _marked(answer),
         answer.time,
         answer.queued,
         answer.tokens,
@@ -342,9 +366,16 @@ def _cut(text: str | None) -> str | None:
     return f"{text[:LONGEST]} … (cut here; the CSV has all of it)" if text and len(text) > LONGEST else text
 
 
+def _marked(answer: Answer) -> str | None:
+    """The answer's text, with a word on it where it is cut."""
+    text = _cut(answer.answer)
+    return f"{text} … ({how_cut(answer.finish_reason or '')})" if answer.incomplete else text
+
+
 def _in_a_line(number: int, answer: Answer) -> str:
     said = answer.answer or "" if answer.success else f"✗ {answer.error}"
-    return f"{number}. {one_line(answer.question, 60)}: {one_line(said, 100)}"
+    cut = f" … ({how_cut(answer.finish_reason or '')})" if answer.incomplete else ""
+    return f"{number}. {one_line(answer.question, 60)}: {one_line(said, 100)}{cut}"
 
 
 def _rounded_up(seconds: float) -> str:

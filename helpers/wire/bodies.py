@@ -35,6 +35,33 @@ class ResponseSummary(NamedTuple):
     kind: str | None = None
 
 
+class Completion(NamedTuple):
+    """What a chat completion says; of a stream, what its chunks have said so far.
+
+    `found`: it holds a choice at all. `error` is what the service says where it sends an error in place of an answer.
+    """
+
+    text: str = ""
+    finish_reason: str | None = None  # the service's own word
+    refusal: str = ""
+    calls: str = ""  # the function that the model wants to be called
+    error: object = None
+    usage: Usage = Usage()
+    found: bool = False
+
+    def then(self, chunk: "Completion") -> "Completion":
+        """With the next chunk of the stream."""
+        return Completion(
+            self.text + chunk.text,
+            chunk.finish_reason or self.finish_reason,
+            self.refusal + chunk.refusal,
+            self.calls or chunk.calls,
+            self.error or chunk.error,
+            self.usage if chunk.usage == Usage() else chunk.usage,
+            self.found or chunk.found,
+        )
+
+
 def request_body(request: Any) -> bytes | None:
     """The bytes that it sends; None where they come piece by piece."""
     try:
@@ -101,6 +128,74 @@ def read_usage(usage: object) -> Usage:
         total = max(prompt + completion, total or 0)
         completion = total - prompt
     return Usage(prompt, completion, total)
+
+
+def read_completion(content: object) -> Completion:
+    """What a chat completion says, as JSON or as the SDK's object. It never fails.
+
+    >>> read_completion({"choices": [{"message": {"content": "A language."}, "finish_reason": "stop"}]}).text
+    'A language.'
+    """
+    return _completion(content, "message")
+
+
+def read_chunk(content: object) -> Completion:
+    """What one chunk of a stream says: see `Completion.then`.
+
+    >>> said = read_chunk({"choices": [{"delta": {"content": "A lan"}}]})
+    >>> said.then(read_chunk({"choices": [{"delta": {"content": "guage."}}]})).text
+    'A language.'
+    """
+    return _completion(content, "delta")
+
+
+def _completion(content: object, name: str) -> Completion:
+    choices = _of(content, "choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = _of(choice, name)
+    parts = _of(message, "content")
+    called = _of(message, "tool_calls") or _of(message, "function_call")
+    error = _of(content, "error") or _of(choice, "error")
+    if isinstance(error, dict) and not any(error.values()):
+        error = None
+    return Completion(
+        text=_joined(parts, "text"),
+        finish_reason=_text(_of(choice, "finish_reason")) or None,
+        refusal=_text(_of(message, "refusal")) or _joined(parts if isinstance(parts, list) else None, "refusal"),
+        calls=_name_of_call(called) if called else "",
+        error=error or (None if choice is not None else _said_in_place(content)),
+        usage=read_usage(_of(content, "usage")),
+        found=choice is not None,
+    )
+
+
+def _of(thing: object, name: str) -> Any:
+    return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _joined(content: object, name: str) -> str:
+    """A text that came as such, or as a list of parts, as gateways have it; "" for anything else."""
+    if not isinstance(content, list):
+        return _text(content)
+    return "".join(_text(_of(part, name)) for part in content)
+
+
+def _name_of_call(called: Any) -> str:
+    first = called[0] if isinstance(called, list) else called
+    return _text(_of(_of(first, "function"), "name") or _of(first, "name")) or "a function"
+
+
+def _said_in_place(content: object) -> object:
+    """What stands where an answer should be. Each gateway has its own shape for an error that it calls a success."""
+    for name in ("message", "detail", "msg", "errors", "base_resp"):
+        said = _of(content, name)
+        if said and isinstance(said, dict if name == "base_resp" else list | str):
+            return content if isinstance(said, str) and isinstance(content, dict) else said  # a code is beside a text
+    return None
 
 
 def read_json(body: bytes) -> dict[str, Any]:

@@ -14,11 +14,10 @@ import openai
 from ..catalog import DEFAULT_MODEL
 from ..errors import CallFailed, WorkbookError
 from ..words import duration
-from .refusals import NOT_HERE, OUT_OF_CREDIT, Refusal, as_said, out_of_credit, read_refusal, service_words
+from .refusals import NOT_HERE, Refusal, as_said, out_of_credit, read_refusal, service_words
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a retry, where the service does not say how long; the SDK's
 LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
-NO_CREDIT = OUT_OF_CREDIT["insufficient_quota"]
 
 
 def what_broke(error: BaseException | None) -> str:

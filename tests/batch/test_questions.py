@@ -394,18 +394,30 @@ def test_an_answer_is_not_lost_because_of_odd_usage(usage: Any) -> None:
     assert answers[0].tokens is None and answers.summary.unknown_costs == 1
 
 
-@pytest.mark.parametrize("content", [{}, {"choices": []}, {"choices": [{"message": {"content": ["parts"]}}]}])
-def test_what_is_no_answer_is_a_row(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ({}, "APIResponseValidationError"),
+        ({"choices": []}, "NoAnswer"),
+        ({"choices": [{"message": {"content": ["parts"]}}]}, "NoAnswer"),
+    ],
+)
+def test_what_is_no_answer_is_a_row(content: dict[str, Any], error: str) -> None:
     answers = run(Odd(content), ["What?", "Why?"])
-    assert [answer.error_type for answer in answers] == ["APIResponseValidationError"] * 2
+    assert [answer.error_type for answer in answers] == [error] * 2
 
 
-def test_a_client_that_was_closed_stops_it() -> None:
+def test_a_client_that_is_closed_meanwhile_stops_it() -> None:
     async def main() -> Answers:
         service = Service()
         client = service.client()
-        await client.close()
-        return await process_questions_batch(QUESTIONS, client=client, max_concurrency=2)
+
+        closing: list[asyncio.Task[None]] = []
+
+        def close(answer: Answer) -> None:
+            closing.append(asyncio.ensure_future(client.close()))
+
+        return await process_questions_batch(QUESTIONS, client=client, max_concurrency=2, on_progress=close)
 
     answers = asyncio.run(main())
-    assert answers.summary.failed["NotSent"] > 0 and "client was closed" in (answers.summary.stopped or "")
+    assert answers.summary.failed["NotSent"] > 0 and "client was closed" in str(answers.summary.stopped)

@@ -33,10 +33,9 @@ def test_the_summary_of_a_batch_that_went_well() -> None:
         "Sent: 2 requests",
         f"Used: {sum(tokens_of('What is Go?') + tokens_of('What is Rust?'))} tokens, {spent:.5f} USD",
     ]
-    assert lines[4].startswith("Speed: ") and lines[4].endswith(" of the ideal")
+    assert lines[4].startswith("Speed: ") and lines[4].endswith(" answers a second, 1.00 requests sent for each answer")
     assert len(lines) == 5
-    assert 0 < summary.share_of_ideal <= 1
-    assert summary.seconds >= summary.longest > 0
+    assert summary.seconds > 0
 
 
 def test_the_summary_says_what_went_wrong() -> None:
@@ -48,40 +47,45 @@ def test_the_summary_says_what_went_wrong() -> None:
         saved=100,
         asked=1102,
         requests=1105,
+        refused=2,
         cut_off=3,
         tokens=30_000,
         cost=1.5,
         unknown_costs=1,
         seconds=60.0,
-        answer_seconds=300.0,
+        requests_per_minute=1200.0,
+        paced_by="told",
+        cut_by=Counter({"length": 3}),
         stopped="The deadline of 60 s was over.",
     )
     assert str(summary).splitlines() == [
         "1,200 of 2,000 questions answered in 1 min 0 s",
         "Stopped: The deadline of 60 s was over.",
-        "Failed: 798 NotSent, 2 BadRequestError",
+        "Failed: 2 BadRequestError",
+        "Not sent: 798 questions",
+        "3 answers were cut at the token limit (finish_reason length)",
         "From the file, not sent again: 100",
-        "Sent: 1,105 requests, 3 retries among them",
+        "Sent: 1,105 requests, 3 retries among them, 2 refused (429: too many at once)",
         "Cut off in flight (the service may charge for them): 3",
         "Used: 30,000 tokens, 1.50 USD, and 1 answer of unknown cost",
-        "Speed: 18.3 answers a second, 50% of the ideal",
+        "Speed: 18.3 answers a second, 1.00 requests sent for each answer",
+        "Pace: 1,200 requests a minute (just below the limit that the service's headers tell); 92% of it was used",
     ]
 
 
 @pytest.mark.parametrize(
     ("facts", "share"),
     [
-        ({"seconds": 10.0, "answer_seconds": 20.0}, 1.0),  # two at a time, all the time
-        ({"seconds": 20.0, "answer_seconds": 20.0}, 0.5),  # half of them idle
-        ({"seconds": 10.0, "answer_seconds": 10.0, "longest": 9.0}, 0.9),  # a slow last one
-        ({"seconds": 10.0, "answer_seconds": 1.0, "requests_per_minute": 60.0}, 0.8),  # a rate
-        ({"seconds": 1.0, "answer_seconds": 20.0}, 1.0),
-        ({"seconds": 0.0}, 1.0),
+        ({"paced_by": "given", "requests": 100}, 1.0),
+        ({"paced_by": "told", "requests": 75}, 0.75),
+        ({"paced_by": "told", "requests": 150}, 1.0),  # the burst that it allows
+        ({"paced_by": "learned", "requests": 75}, None),  # no limit is known
+        ({"requests": 75}, None),
     ],
 )
-def test_the_share_of_the_ideal(facts: dict[str, float], share: float) -> None:
-    summary = Summary(max_concurrency=2, rows=10, succeeded=10, repeated=1, saved=1, **facts)  # type: ignore[arg-type]
-    assert summary.share_of_ideal == pytest.approx(share)
+def test_the_share_of_a_known_limit(facts: dict[str, Any], share: float | None) -> None:
+    summary = Summary(max_concurrency=2, rows=75, succeeded=75, seconds=10.0, requests_per_minute=600.0, **facts)
+    assert summary.share_of_limit == share
 
 
 def test_an_answer_of_unknown_cost_is_counted() -> None:
@@ -210,8 +214,10 @@ def test_of_an_iterator_the_bar_shows_how_far_it_is(capsys: pytest.CaptureFixtur
 @pytest.mark.usefixtures("shown_at_once")
 def test_a_batch_that_is_stopped_leaves_its_bar_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     answers = run(Service(lambda question, nth: "401"), QUESTIONS, progress=True)
-    assert answers.summary.failed.total() == 20
-    assert "20/20" in (last := capsys.readouterr().err.split("\r")[-1]) and "failed=20" in last
+    tried = sum(answer.attempts > 0 for answer in answers)
+    assert answers.summary.failed.total() == 20 and tried < 20
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert f"{tried}/20" in last and f"failed={tried}" in last and f"not done={20 - tried}" in last
 
 
 @pytest.mark.usefixtures("shown_at_once")

@@ -147,8 +147,8 @@ def event(content: object) -> str:
 
 
 def chunk(text: str, usage: Mapping[str, Any] | None = None) -> str:
-    """One event of a stream."""
-    choices = [{"index": 0, "delta": {"content": text}, "finish_reason": None}]
+    """One event of a stream; the one that tells the usage is its end."""
+    choices = [{"index": 0, "delta": {"content": text}, "finish_reason": "stop" if usage else None}]
     content = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-6-luna", "choices": choices}
     return event({**content, "usage": dict(usage) if usage else None})
 

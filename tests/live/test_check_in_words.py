@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from helpers import WorkbookError, connect, session
-from helpers.wire.failures import NO_CREDIT
+from helpers.wire.refusals import OUT_OF_CREDIT
 from live.conftest import KEY
 from live.little_servers import answers, certificate, encrypted, hangs_up, says_nothing, serving
 from live.service import Odd, Service, broken_off, cut, hangs, refuses, says, zipped
@@ -195,10 +195,10 @@ def test_when_a_service_that_has_a_problem_is_back(start: Start, capsys: pytest.
 
 
 @pytest.mark.parametrize("name", ["code", "type"])
-@pytest.mark.parametrize("kind", NO_CREDIT)
+@pytest.mark.parametrize("kind", OUT_OF_CREDIT)
 def test_out_of_credit(kind: str, name: str, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     text = said_by(says(429, {"error": {"message": "No more.", name: kind}}, retry_after="5"), start, capsys)
-    assert text == " ".join(NO_CREDIT[kind])
+    assert text == " ".join(OUT_OF_CREDIT[kind])
 
 
 NO_SERVICES = {

@@ -10,7 +10,7 @@ from openai import OpenAI
 
 from helpers import WorkbookError, account, ask_ai, connect, estimate, process_questions_batch, stream_model
 from helpers.session.live.limits import Limits, LimitsSeen, Rate
-from helpers.wire.failures import NO_CREDIT
+from helpers.wire.refusals import OUT_OF_CREDIT
 from live.conftest import KEY
 from live.service import Odd, Service, chunk, completion, refuses, says
 
@@ -268,7 +268,7 @@ def test_a_batch_without_credit_stops(begin: Begin, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("name", ["code", "type"])
-@pytest.mark.parametrize("kind", NO_CREDIT)
+@pytest.mark.parametrize("kind", OUT_OF_CREDIT)
 def test_each_way_to_be_out_of_credit_has_its_own_words(
     kind: str, name: str, begin: Begin, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,7 +277,7 @@ def test_each_way_to_be_out_of_credit_has_its_own_words(
     for _ in range(2):
         with pytest.raises(openai.RateLimitError), OpenAI(max_retries=0) as client:
             client.chat.completions.create(model="gpt-6-luna", messages=[{"role": "user", "content": "Q"}])
-    said = " ".join(NO_CREDIT[kind])
+    said = " ".join(OUT_OF_CREDIT[kind])
     assert capsys.readouterr().out.count(said) == 1 and str(account()).count(said) == 1
     service.odd["Q"] = with_limits()
     assert ask() == "A"
@@ -290,8 +290,8 @@ def test_another_reason_is_told_too(begin: Begin, capsys: pytest.CaptureFixture[
         service.odd["Q"] = refuses(429, kind)
         with pytest.raises(WorkbookError):
             ask()
-        assert NO_CREDIT[kind][0] in capsys.readouterr().out
-        assert NO_CREDIT[kind][0] in str(account())
+        assert OUT_OF_CREDIT[kind][0] in capsys.readouterr().out
+        assert OUT_OF_CREDIT[kind][0] in str(account())
 
 
 def test_an_ordinary_429_is_no_lack_of_credit(begin: Begin, capsys: pytest.CaptureFixture[str]) -> None:

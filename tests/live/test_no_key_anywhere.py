@@ -63,7 +63,9 @@ ODD = {
     "dropped": broken_off(says(200, "")),
     "half an answer": broken_off(says(200, completion("You are KEY"))),
     "an echo": says(200, completion("You are KEY", {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2})),
-    "a stream": cut(streams(chunk("You are KEY"), chunk("!"), "data: [DONE]\n\n")),
+    "a stream": cut(
+        streams(chunk("You are KEY"), chunk("!", {"prompt_tokens": 1, "completion_tokens": 1}), "data: [DONE]\n\n")
+    ),
     "a zipped stream": zipped(streams(chunk("You are KEY"), "data: [DONE]\n\n")),
     "a stream with an error": cut(streams(chunk("Well"), event({"error": {"message": "KEY is wrong"}}))),
     "a stream of nonsense": cut(streams(chunk("Well"), "data: {KEY\n\n")),

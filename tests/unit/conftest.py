@@ -1,7 +1,7 @@
 """Fixtures: a fresh session, and clients of a mock API in this process."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import pytest
@@ -45,3 +45,15 @@ def works(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def api() -> MockAPI:
     return MockAPI(pace=PACE)
+
+
+@pytest.fixture
+def ends(connected: MockAPI, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`ends("length")`: so end all answers; with `text`, that is all they say."""
+
+    def end(finish_reason: str, text: str | None = None) -> None:
+        monkeypatch.setattr("helpers.mock_api.api._Exchange._finish", lambda *_: finish_reason)
+        if text is not None:
+            monkeypatch.setattr(connected, "answer", lambda model, question: text)
+
+    return end

@@ -12,6 +12,7 @@ from helpers import Answer, BadInput, batch_box, faults, process_questions_batch
 from helpers.batch import csv_file
 from helpers.mock_api import MockAPI
 from helpers.widgets.batch_box import BatchBox
+from helpers.words import duration
 
 practice = pytest.mark.usefixtures("connected")
 
@@ -113,6 +114,61 @@ def test_a_failure_is_a_row_beside_the_answers() -> None:
         assert (answered["success"], answered["error_type"], answered["answer"] != "") == ("True", "", True)
         assert (refused["success"], refused["error_type"], refused["answer"]) == ("False", "BadRequestError", "")
         assert "2. What is Go?: ✗ " in repr(box)
+
+    asyncio.run(learner())
+
+
+def test_cut_answers_are_marked_and_counted(ends: Callable[..., None]) -> None:
+    async def learner() -> None:
+        ends("length", "It is a langu")
+        box = batch_box(["What is Python?", "What is Go?"])
+        await run(box)
+        said = "2 of 2 answered. 2 answers were cut at the token limit (finish_reason length)."
+        assert box.status.text == said and said in repr(box)
+        assert box._progress.text.endswith(" · 2 cut")
+        assert [row[2] for row in box._table.rows] == ["It is a langu … (cut at the token limit)"] * 2
+        assert "1. What is Python?: It is a langu … (cut at the token limit)" in repr(box)
+        assert [(each["answer"], each["finish_reason"]) for each in downloaded(box)] == [
+            ("It is a langu", "length")
+        ] * 2
+
+    asyncio.run(learner())
+
+
+def test_no_answer_is_a_failed_row(ends: Callable[..., None]) -> None:
+    async def learner() -> None:
+        ends("content_filter", "")
+        box = batch_box(["What is Python?"])
+        await run(box)
+        assert box.status.text == "0 of 1 answered, 1 failed: 1 ContentFiltered."
+        assert "filter kept the answer back" in str(box._table.rows[0][8])
+
+    asyncio.run(learner())
+
+
+@practice
+def test_a_run_that_stops_by_itself_does_not_call_the_rest_failed() -> None:
+    async def learner() -> None:
+        box = batch_box([f"What is {n}?" for n in range(20)], max_concurrency=4)
+        with faults(expired_key=True):
+            await run(box)
+        assert box.status.text.startswith("0 of 20 answered, 4 failed: 4 AuthenticationError, 16 not sent. Stopped: ")
+        assert (box._bar.value, box._bar.max) == (4, 20)
+        assert box._progress.text.startswith("4 of 20 · ") and box._progress.text.endswith(" · 4 failed")
+        assert "left" not in box._progress.text
+        assert len(box._table.rows) == 20
+
+    asyncio.run(learner())
+
+
+@practice
+def test_the_box_and_its_picture_tell_the_same_seconds() -> None:
+    async def learner() -> None:
+        box = batch_box(["What is Python?", "What is Go?"])
+        await run(box)
+        assert box._run is not None
+        assert f" · {duration(box._run.trace.seconds)} in all" in box._progress.text
+        assert f" · {duration(box._run.trace.seconds)} · " in box._picture.value
 
     asyncio.run(learner())
 

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,6 +25,7 @@ from helpers import (
     faults,
     process_questions_batch,
     safe_api_call,
+    stream_model,
     sync_multiple_calls,
     watch,
 )
@@ -167,6 +169,60 @@ def test_a_reply_without_an_answer() -> None:
     answer = with_client(lambda client: safe_api_call(client, "What is Go?"), http_client=http_client)
     assert "no answer to a question" in str(answer.error)
     assert answer.attempts == 1
+
+
+def test_a_cut_answer_is_told_by_every_call(ends: Callable[..., None]) -> None:
+    ends("length", "Python is a langu")
+
+    async def learner() -> str:
+        return await ask_ai("What is Python?")
+
+    with pytest.warns(UserWarning, match=r"This answer was cut at the token limit \(finish_reason length\)") as warned:
+        assert run(learner()) == "Python is a langu"
+    assert len(warned) == 1 and warned[0].filename == __file__
+    answers = [
+        with_client(lambda client: ask_model(client, "gpt-6-luna", "a")),
+        with_client(lambda client: stream_model(client, "gpt-6-luna", "a", lambda text: None)),
+        with_client(lambda client: safe_api_call(client, "a")),
+        *run(compare_models("a")),
+        *run(async_multiple_calls(["a"])),
+        *sync_multiple_calls(["a"]),
+        *run(process_questions_batch(["a"])),
+    ]
+    assert {(each.success, each.incomplete, each.finish_reason) for each in answers} == {(True, True, "length")}
+
+
+def test_a_whole_answer_comes_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    assert run(ask_ai("What is Python?"))
+    assert not [each for each in recwarn if each.category is UserWarning]
+
+
+def test_a_limit_of_tokens_in_practice_mode_cuts_and_is_told() -> None:
+    answers = run(process_questions_batch(QUESTIONS, options={"max_tokens": 5}))
+    assert [(each.finish_reason, each.completion_tokens) for each in answers] == [("length", 5)] * 3
+    assert "3 answers were cut at the token limit (finish_reason length)" in str(answers.summary)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_no_answer_is_a_failure_of_every_call(text: str, ends: Callable[..., None]) -> None:
+    ends("content_filter", text)
+    for call in (
+        lambda: run(ask_ai("a")),
+        lambda: with_client(lambda client: ask_model(client, "gpt-6-luna", "a")),
+        lambda: with_client(lambda client: stream_model(client, "gpt-6-luna", "a", lambda text: None)),
+        lambda: sync_multiple_calls(["a"]),
+        lambda: run(async_multiple_calls(["a"])),
+    ):
+        with pytest.raises(CallFailed, match=r'finish_reason "content_filter": the service.s filter kept') as raised:
+            call()
+        assert raised.value.attempts == 1 and raised.value.time > 0
+    answers = [
+        with_client(lambda client: safe_api_call(client, "a")),
+        *run(compare_models("a")),
+        *run(process_questions_batch(["a"])),
+    ]
+    assert {(each.success, each.answer, each.error_type) for each in answers} == {(False, None, "ContentFiltered")}
+    assert all(each.cost is not None for each in answers), "it is paid"
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,30 @@ def test_a_failed_call_says_so_in_its_place_and_leaves_the_others_alone() -> Non
     asyncio.run(learner())
 
 
+def test_a_cut_answer_is_marked_and_counted(ends: Callable[..., None]) -> None:
+    async def learner() -> None:
+        ends("length", "It is a langu")
+        box = question_box("What is Go?", models=["gpt-6-luna", "gpt-6.1-sol"])
+        await asked(box)
+        assert box.status.text == "2 answers, 2 of them cut."
+        assert [card.text for card in box._shown] == ["It is a langu"] * 2
+        for card in box._shown:
+            assert "cut at the token limit (finish_reason length)" in card.shown.value
+
+    asyncio.run(learner())
+
+
+def test_no_answer_is_a_failed_call(ends: Callable[..., None]) -> None:
+    async def learner() -> None:
+        ends("content_filter", "")
+        box = question_box("What is Go?", models=["gpt-6-luna"])
+        await asked(box)
+        assert box.status.text == "0 answers. 1 call failed: see below."
+        assert "filter kept the answer back" in box._shown[0].facts and "ContentFiltered" in box._shown[0].facts
+
+    asyncio.run(learner())
+
+
 def test_a_stream_that_breaks_off_keeps_what_had_come() -> None:
     async def learner() -> None:
         box = question_box("What is recursion?", models=["gpt-6.1-sol"])

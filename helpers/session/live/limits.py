@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ...wire.exchange import Exchange
-from ...wire.failures import out_of_credit
 from ...wire.headers import DAY, Unit, read_limit
+from ...wire.refusals import out_of_credit
 
 MINUTE, HOUR = 60.0, 3600.0  # seconds
 PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day"}

@@ -7,7 +7,7 @@ import openai
 from openai import OpenAI
 
 from ...errors import WorkbookError
-from ...wire.failures import as_said
+from ...wire.refusals import as_said
 from .access import Access, shown
 
 NO_LIST = (404, 405, 501)  # what a service says that does not list its models
