@@ -13,7 +13,7 @@ import openai
 
 from ..answer import Answer
 from ..catalog import cost
-from ..errors import BadInput, BudgetReached, WorkbookError
+from ..errors import BadInput, BudgetReached, ErrorSent, WorkbookError
 from ..session import endpoint, shared_client
 from ..session.purse import is_limited, require_budget
 from ..wire.failures import explain, is_final, is_rate_limit, pause_before_retry, retry_after
@@ -182,7 +182,10 @@ class Batch:
             self._got_through = now
             if reply.failed is None:
                 self._failed_in_a_row = 0
-            self._breaker.answered(sent)
+            if isinstance(reply.failed, ErrorSent):
+                self._breaker.refused(reply.failed, question.text, sent, str(reply.failed))
+            else:
+                self._breaker.answered(sent)
             await self._answered(question, reply)
 
     async def _permission(self, question: Question) -> Ticket | None:

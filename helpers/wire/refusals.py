@@ -12,6 +12,7 @@ from typing import Any
 
 import openai
 
+from ..errors import ErrorSent
 from .bodies import read_request, request_body
 from .headers import read_seconds
 
@@ -233,6 +234,8 @@ def common_cause(error: BaseException, question: str = "") -> tuple[object, ...]
     """
     if isinstance(error, openai.APIResponseValidationError) and not error.response.content.lstrip().startswith(b"{"):
         return ("no JSON",)  # a web page, say
+    if isinstance(error, ErrorSent):
+        return "sent with 200", NUMBERED.sub("#", str(error).replace(_line(question) or " ", " ")).lower()
     if not isinstance(error, openai.APIStatusError):
         return None
     refusal = read_refusal(error)

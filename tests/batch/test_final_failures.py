@@ -48,6 +48,7 @@ AFTER_A_FEW = {
     "numbers": (400, "numbers", "is not possible"),
     "its question": (422, "its question", "is not possible"),
     "some other 4xx": (410, {"detail": "It is gone."}, "It is gone."),
+    "an error sent with 200": (200, {"object": "error", "message": "No worker is ready."}, "No worker is ready."),
     "a web page": (200, "<html>Welcome!</html>", "no answer to a question"),
 }
 
