@@ -32,6 +32,7 @@ from .watchdog import Block, Line, TimeUp, Watchdog, own_line
 
 LIMIT = 5.0  # seconds for one run
 LATENCY = 0.2  # seconds that a call takes, where a scenario says nothing else
+PARKING_TURNS = 10_000  # of the event loop, for a task that swallows its cancellation
 LAST_WORDS = 1.0  # seconds for cancelled tasks to end
 
 
@@ -178,26 +179,37 @@ def _name(task: asyncio.Task[Any]) -> str | None:
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:
     began = asyncio.get_running_loop().time()
     while running := [task for task in tasks if not task.done()]:
-        waited = asyncio.get_running_loop().time() - began
+        if asyncio.get_running_loop().time() - began > LAST_WORDS / 2:  # they swallow their cancellation
+            return await _park_all(running)
         for task in running:
-            if waited > LAST_WORDS / 2:  # it swallows its cancellation
-                _park(task)
-            else:
-                task.cancel()
+            task.cancel()
         await asyncio.wait(running, timeout=0.05)
-        if waited > LAST_WORDS / 2:
+
+
+async def _park_all(tasks: list[asyncio.Task[Any]]) -> None:
+    for _ in range(PARKING_TURNS):
+        tasks = [task for task in tasks if not task.done() and not _park(task)]
+        if not tasks:
             return
+        await asyncio.sleep(0)  # it is about to go on: it can be taken where it waits next
 
 
-def _park(task: Any) -> None:
-    """Takes a task that will not end from the event loop: nothing wakes it any more, and nobody waits for it."""
+def _park(task: Any) -> bool:
+    """Takes a task that will not end from the event loop: nothing wakes it any more, and nobody waits for it.
+
+    False where it does not wait for anything at this moment.
+    """
     with suppress(AttributeError):  # another implementation of tasks
+        waits_for = task._fut_waiter
+        if waits_for is None or waits_for.done():
+            return False
         task._log_destroy_pending = False
-        for callback, _ in list(task._fut_waiter._callbacks or ()):
-            task._fut_waiter.remove_done_callback(callback)
+        for callback, _ in list(waits_for._callbacks or ()):
+            waits_for.remove_done_callback(callback)
         asyncio.tasks._unregister_task(task)
-        # kept for ever, also while Python ends: to drop it would run its code once more, and might not end
+    # kept for ever, also while Python ends: to drop it would run its code once more, and might not end
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
+    return True
 
 
 def _note_outcome(noted: Run, task: asyncio.Task[Any]) -> None:
