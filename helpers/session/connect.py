@@ -27,7 +27,8 @@ def connect(
     same calls go the same way again; another `seed` gives other latencies and faults.
 
     `connect(live=True)` sends calls to the real service. The key comes from the environment variable OPENAI_API_KEY,
-    from a file `.env`, or from a password box; one free request checks it.
+    from a file `.env`, or from a password box; a free request checks it (up to three, where the service has no list
+    of models).
 
     - `budget`: USD that this session may spend in live mode, 0.25 at first. When it is reached, nothing more is sent.
       Seen is what goes out by httpx2 or httpx, as from every client of the OpenAI SDK; not seen is what goes out in

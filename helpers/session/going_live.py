@@ -1,4 +1,4 @@
-"""Live mode: from the learner's key, by one free request, to a service that answers within a budget."""
+"""Live mode: from the learner's key, by a free request, to a service that answers within a budget."""
 
 import os
 from collections.abc import Callable

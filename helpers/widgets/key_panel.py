@@ -121,7 +121,7 @@ class KeyPanel(Box):
             raise WorkbookError(
                 f"No key was found for {urlsplit(missing.url).hostname}.", "Type yours into the field, then try again."
             ) from missing
-        self.status.say(f"Checking {access.origin} at {access.shown} … (one free request)")
+        self.status.say(f"Checking {access.origin} at {access.shown} … (this costs nothing)")
         listed = await asyncio.to_thread(session.check(access))
         said = session.go_live(access, listed, budget)
         now = session.live_now()

@@ -33,36 +33,36 @@ def in_words(headers: Mapping[str, str]) -> str:
 SHAPES: dict[str, tuple[dict[str, str], str]] = {
     "a usual account": (
         limits("requests", 500, 499, "120ms") | limits("tokens", 200_000, 199_000, "300ms"),
-        "500 requests a minute, 200,000 tokens a minute: 1,000 questions take at least 2 minutes.",
+        "500 requests a minute, 200,000 tokens a minute: 1,000 questions take at least a minute.",
     ),
     "a large account": (
         limits("requests", 30_000, 29_999, "2ms") | limits("tokens", 150_000_000, 149_999_000, "0s"),
-        "30,000 requests a minute, 150,000,000 tokens a minute: 1,000 questions take at least a minute.",
+        "30,000 requests a minute, 150,000,000 tokens a minute.",
     ),
     "a new account, counted by the day": (
         limits("requests", 200, 199, "7m12s") | limits("tokens", 40_000, 39_900, "150ms"),
-        "200 requests a day, 40,000 tokens a minute: 1,000 questions take at least 5.0 days.",
+        "200 requests a day, 40,000 tokens a minute: 1,000 questions take at least 4.0 days.",
     ),
     "three a minute": (
         limits("requests", 3, 2, "20s"),
-        "3 requests a minute: 1,000 questions take at least 5.6 hours.",
+        "3 requests a minute: 1,000 questions take at least 5.5 hours.",
     ),
     "by the hour": (
         limits("requests", 100, 90, "6m0s"),
-        "100 requests an hour: 1,000 questions take at least 10.0 hours.",
+        "100 requests an hour: 1,000 questions take at least 9.0 hours.",
     ),
     "tokens only": (limits("tokens", 10_000, 9_000, "6s"), "10,000 tokens a minute."),
     "requests only": (
         limits("requests", 60, 59, "1s"),
-        "60 requests a minute: 1,000 questions take at least 17 minutes.",
+        "60 requests a minute: 1,000 questions take at least 16 minutes.",
     ),
     "nothing missing": (
         limits("requests", 60, 60, "0s"),
-        "60 requests a minute: 1,000 questions take at least 17 minutes.",
+        "60 requests a minute: 1,000 questions take at least 16 minutes.",
     ),
     "without a reset": (
         limits("requests", 60, 10, None),
-        "60 requests a minute: 1,000 questions take at least 17 minutes.",
+        "60 requests a minute: 1,000 questions take at least 16 minutes.",
     ),
     "none": ({}, ""),
     "others": ({"ratelimit-limit": "10", "retry-after": "1"}, ""),
@@ -106,7 +106,7 @@ def ask(question: str = "Q", model: str = "gpt-6-luna") -> str:
     return asyncio.run(ask_ai(question, model=model))
 
 
-WORDS = "500 requests a minute, 200,000 tokens a minute: 1,000 questions take at least 2 minutes."
+WORDS = "500 requests a minute, 200,000 tokens a minute: 1,000 questions take at least a minute."
 
 
 def test_they_are_said_once_for_each_model(begin: Begin, capsys: pytest.CaptureFixture[str]) -> None:

@@ -276,7 +276,7 @@ def test_the_page_stays_alive_while_the_key_is_checked(service: Service) -> None
         service.may_answer.clear()
         press(panel, RIGHT)
         await until(lambda: panel.status.text.startswith("Checking"))
-        assert panel.status.text == f"Checking the key that you typed at {service.url} … (one free request)"
+        assert panel.status.text == f"Checking the key that you typed at {service.url} … (this costs nothing)"
         assert panel._form.waiting and session.mode() == "practice"
         press(panel, WRONG)  # Enter, once more
         await asyncio.sleep(0.01)

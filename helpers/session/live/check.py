@@ -1,4 +1,4 @@
-"""Whether live mode will work: one free request, and what came of it in words."""
+"""Whether live mode will work: a free request, and what came of it in words."""
 
 import json
 import math

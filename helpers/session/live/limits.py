@@ -33,16 +33,18 @@ class Limits(NamedTuple):
     def __str__(self) -> str:
         """
         >>> print(Limits(Rate(500, 60), Rate(200_000, 60)))
-        500 requests a minute, 200,000 tokens a minute: 1,000 questions take at least 2 minutes
+        500 requests a minute, 200,000 tokens a minute: 1,000 questions take at least a minute
         """
         parts = [
             f"{rate.limit:,.0f} {unit} {PERIODS[rate.period]}"
             for unit, rate in (("requests", self.requests), ("tokens", self.tokens))
             if rate is not None
         ]
-        if self.requests is None:
+        if self.requests is None or self.requests.limit >= MANY:
             return ", ".join(parts)
-        return f"{', '.join(parts)}: {MANY:,} questions take at least {_long(MANY / self.requests.per_minute)}"
+        # as many as the limit allows may go at once, and only the rest has to wait
+        minutes = (MANY - self.requests.limit) / self.requests.per_minute
+        return f"{', '.join(parts)}: {MANY:,} questions take at least {_long(minutes)}"
 
 
 class LimitsSeen:
