@@ -188,6 +188,19 @@ async def lm_deluge(url: str, limit: int) -> AsyncIterator[Ask]:
 
 
 @asynccontextmanager
+async def async_batch_llm(url: str, limit: int) -> AsyncIterator[Ask]:
+    from async_batch_llm import llm, process_prompts
+
+    strategy = llm(f"openai-compatible:{MODEL}", base_url=url, api_key=KEY, timeout=SECONDS, max_retries=0)
+
+    async def ask(questions: Iterable[str]) -> list[str | None]:
+        found = await process_prompts(strategy, list(questions), concurrency=limit, preserve_order=True)
+        return [each.output for each in found.results]
+
+    yield ask
+
+
+@asynccontextmanager
 async def bare_aiohttp(url: str, limit: int) -> AsyncIterator[Ask]:
     from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
@@ -226,6 +239,7 @@ WAYS: dict[str, Way] = {
     "workbook-saving": Way("this workbook's batch, each answer saved", partial(workbook, save=True)),
     "workbook-not-kept": Way("this workbook's batch, each answer saved and not kept", workbook_not_kept),
     "lm-deluge": Way("lm-deluge (its own HTTP)", lm_deluge, "lm_deluge", COMPETITORS),
+    "async-batch-llm": Way("async-batch-llm `process_prompts`", async_batch_llm, "async_batch_llm", COMPETITORS),
     "openai-aiohttp": Way("`AsyncOpenAI` on aiohttp, semaphore", openai_aiohttp, "aiohttp"),
     "openai": Way("`AsyncOpenAI`, default transport, semaphore", openai_default),
     "langchain": Way("langchain-openai `abatch`", langchain, "langchain_openai", COMPETITORS),

@@ -50,7 +50,7 @@ def why_no_answer(completion: Completion) -> NoAnswer | None:
     """What stands in an answer's place, in two sentences; None where there is an answer, whole or cut.
 
     >>> print(why_no_answer(Completion(finish_reason="content_filter", found=True)))
-    finish_reason "content_filter": the service's filter kept the answer back. Put the question in other words.
+    The service says finish_reason "content_filter": the filter kept the answer back. Put the question in other words.
     >>> why_no_answer(Completion(text="A language.", finish_reason="stop", found=True)) is None
     True
     """
@@ -58,7 +58,7 @@ def why_no_answer(completion: Completion) -> NoAnswer | None:
     named, other_words = (reason or "").lower(), "Put the question in other words."
 
     def told(what: str) -> str:
-        return f'finish_reason "{reason}": {what}' if reason else what[0].upper() + what[1:]
+        return f'The service says finish_reason "{reason}": {what}' if reason else what[0].upper() + what[1:]
 
     if completion.error:
         said = _words_of(completion.error)
@@ -69,13 +69,13 @@ def why_no_answer(completion: Completion) -> NoAnswer | None:
     if refusal := completion.refusal.strip():
         return ModelRefused(f"The model refused to answer: {_ended(one_line(refusal, MOST_WORDS))}", other_words)
     if named in BROKEN:
-        return NoAnswer(told("the service broke off its answer."), "Ask again in a moment.")
+        return NoAnswer(told("it broke off its answer."), "Ask again in a moment.")
     if completion.text.strip():
         return None
     if named == "refusal":
         return ModelRefused(told("the model refused to answer."), other_words)
     if named in FILTERS:
-        return ContentFiltered(told("the service's filter kept the answer back."), other_words)
+        return ContentFiltered(told("the filter kept the answer back."), other_words)
     if completion.calls:
         return NoAnswer(
             told(f"the model wants {completion.calls} to be called, and wrote no text."),
@@ -88,7 +88,7 @@ def why_no_answer(completion: Completion) -> NoAnswer | None:
         )
     what = "its answer has no text" if completion.found else "its list of choices is empty"
     return NoAnswer(
-        told(f"the service sent no answer to a question ({what})."), "Ask again; if it comes again, ask another model."
+        told(f"there is no answer to a question ({what})."), "Ask again; if it comes again, ask another model."
     )
 
 

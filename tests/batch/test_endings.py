@@ -85,11 +85,11 @@ NO_ANSWERS = {
     "a function": (ending("function_call", function_call={"name": "f"}), "NoAnswer", "the model wants f to be called"),
     "all tokens for thinking": (ending("length", ""), "NoAnswer", "all tokens that were allowed were used up"),
     "nothing": (ending("stop"), "NoAnswer", "no answer to a question (its answer has no text)"),
-    "nothing, and no reason": (ending(None, ""), "NoAnswer", "The service sent no answer to a question"),
+    "nothing, and no reason": (ending(None, ""), "NoAnswer", "no answer to a question"),
     "white space": (ending("stop", " \n\t\u3000"), "NoAnswer", "its answer has no text"),
     "no parts": (ending("stop", []), "NoAnswer", "its answer has no text"),
     "only thoughts": (ending("stop", [{"type": "thinking", "thinking": []}]), "NoAnswer", "its answer has no text"),
-    "broken off": (ending("error", "So far"), "NoAnswer", "the service broke off its answer"),
+    "broken off": (ending("error", "So far"), "NoAnswer", "broke off its answer"),
     "an error of unknown kind": (problem(message="The GPU is on fire"), None, "The GPU is on fire. "),
     "an error as a text": ({"error": "no healthy upstream"}, None, "no healthy upstream. "),
 }

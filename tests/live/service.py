@@ -40,7 +40,8 @@ class Service:
 
     def __post_init__(self) -> None:
         self.api = _API(self)
-        self.server = Server(self.api, names=(*HERE, "bigbox", "127.1", "2130706433", "0x7f.1"))  # as a computer in the own network would be called
+        # as a computer in the own network would be called, and three more names of this one
+        self.server = Server(self.api, names=(*HERE, "bigbox", "127.1", "2130706433", "0x7f.1"))
         self.url = self.server.url
 
     def asked(self) -> list[str]:

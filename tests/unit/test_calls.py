@@ -213,7 +213,7 @@ def test_no_answer_is_a_failure_of_every_call(text: str, ends: Callable[..., Non
         lambda: sync_multiple_calls(["a"]),
         lambda: run(async_multiple_calls(["a"])),
     ):
-        with pytest.raises(CallFailed, match=r'finish_reason "content_filter": the service.s filter kept') as raised:
+        with pytest.raises(CallFailed, match=r'finish_reason "content_filter": the filter kept') as raised:
             call()
         assert raised.value.attempts == 1 and raised.value.time > 0
     answers = [
