@@ -191,7 +191,6 @@ def test_a_loop_that_ends_takes_its_watcher_along(capfd: pytest.CaptureFixture[s
 
 def test_in_a_script_it_rests() -> None:
     pulse = heartbeat()
-    assert displayed(pulse)["text/plain"] == repr(pulse) and repr(pulse).startswith(
-        "Heartbeat: a pulse of the event loop"
-    )
+    assert displayed(pulse)["text/plain"] == repr(pulse)
+    assert repr(pulse).startswith("Heartbeat: a pulse of the event loop")
     assert not pulse.beating and threads() == []
