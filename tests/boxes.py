@@ -69,6 +69,11 @@ def is_disabled(box: Box | Part, name: str) -> bool:
     return part.disabled or getattr(part, "waiting", False)
 
 
+def is_chosen(box: Box | Part, name: str) -> bool:
+    """Whether it is marked as the one that was chosen."""
+    return "chosen" in names(find(box, name))
+
+
 # ---- doing -------------------------------------------------------------------------------------------------------
 
 
@@ -267,7 +272,7 @@ class Asked(NamedTuple):
 
     @property
     def said(self) -> str:
-        return next(page for page in markup(self.part).splitlines() if "workbook-said" in page)
+        return next(text_of(page) for page in markup(self.part).splitlines() if "workbook-said" in page)
 
     def press(self, number: int) -> None:
         """The choice number 0, 1 …"""
