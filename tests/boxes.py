@@ -200,8 +200,9 @@ def text_of(page: str) -> str:
 
 
 def markup(box: Box | Part) -> str:
-    """All that the page takes as HTML."""
-    return "\n".join(part.value for part in parts(box) if isinstance(part, ipywidgets.HTML))
+    """All that the page takes as HTML, but for its style sheet."""
+    pages = [part.value for part in parts(box) if isinstance(part, ipywidgets.HTML)]
+    return "\n".join(page for page in pages if not page.startswith("<style>"))
 
 
 def front_end_state(box: Box) -> str:
