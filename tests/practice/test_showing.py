@@ -21,7 +21,7 @@ from openai import AsyncOpenAI
 from helpers import BadInput, WorkbookError, connect, open_bug, open_exercise, progress
 from helpers.checks import running
 from helpers.course.exercise import Exercise
-from helpers.course.manifest import ROOT, manifest
+from helpers.course.manifest import ROOT, Bug, Entry, manifest
 from helpers.course.verdict import VERDICT, Outcome, Verdict
 from helpers.session.state import State, state
 from helpers.timeline import Bar, Panel, Row
@@ -149,10 +149,16 @@ def test_a_check_shows_the_run_beside_what_is_expected() -> None:
 # ---- hints and solutions -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("opened", [lambda: open_exercise(TASK), lambda: open_bug(2)], ids=["task", "bug"])
-def test_hints_come_one_at_a_time(opened: Callable[[], Exercise]) -> None:
-    exercise = opened()
-    hints, task = exercise._part.hints, exercise._part.name
+@pytest.mark.parametrize(
+    ("opened", "part"),
+    [
+        (lambda: open_exercise(TASK), manifest().exercises[TASK]),
+        (lambda: open_bug(2), manifest().exercises["bug_clinic"].bugs[1]),
+    ],
+    ids=["task", "bug"],
+)
+def test_hints_come_one_at_a_time(opened: Callable[[], Exercise], part: Entry | Bug) -> None:
+    exercise, hints, task = opened(), part.hints, part.name
     for number, hint in enumerate(hints, 1):
         assert noted(task)["hints"] == number - 1
         note = exercise.hint()
