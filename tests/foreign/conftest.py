@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from unit.conftest import fresh_session as fresh_session  # a fixture
 
 from foreign.install import install
 from foreign.servers import COMMANDS, KEY, Server, running
