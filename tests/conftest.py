@@ -1,11 +1,18 @@
 """What the tests in all folders need."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dotenv
 import openai._base_client
 import pytest
+
+from helpers import session
+from helpers.mock_api import MockAPI
+from helpers.session.state import State, state
+from helpers.wire import clients, send
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,3 +33,25 @@ def no_key_of_a_developer(monkeypatch: pytest.MonkeyPatch) -> None:
         return "" if ROOT.is_relative_to(Path(found).parent.resolve()) else found
 
     monkeypatch.setattr(dotenv, "find_dotenv", find)
+
+
+@pytest.fixture
+def fresh_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+    """A process in which nobody has connected yet; its environment is put back afterwards."""
+    before = dict(os.environ)
+    monkeypatch.setattr(state, "__dict__", vars(State()))
+    monkeypatch.setattr(send, "routes", {})
+    yield state
+    clients.forget()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def notebook(fresh_session: State, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> MockAPI:
+    """A notebook that has just connected, in practice mode; its progress is its own. Gives its mock API."""
+    os.environ["WORKBOOK_PROGRESS"] = str(tmp_path / "progress.json")
+    session.connect()
+    capsys.readouterr()
+    assert fresh_session.api is not None
+    return fresh_session.api

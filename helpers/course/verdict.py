@@ -70,10 +70,11 @@ class Puzzle:
         return "\n".join([timeline.text([self._panel]), "", *self._facts, "", QUESTION, *lettered, self._answer])
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = self._box()._repr_mimebundle_(**options)
+        bundle: dict[str, Any] = self.box()._repr_mimebundle_(**options)
         return bundle
 
-    def _box(self) -> Any:
+    def box(self) -> Any:
+        """The question with its choices as buttons."""
         from ipywidgets import HTML
 
         from ..widgets.choices import ChoiceBox, Question  # loaded where it is shown, not before

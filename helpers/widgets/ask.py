@@ -39,7 +39,7 @@ class QuestionBox(Box):
         self._cards.add_class("workbook-cards")
         self._picture = ipywidgets.HTML()
         self._picture.add_class("workbook-picture")
-        self._totals = Line()
+        self._totals = Line(name="totals")
         self._totals.say(spending())
         self._asked = ""
         self._shown: list[_Card] = []

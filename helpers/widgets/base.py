@@ -37,7 +37,7 @@ class Box:
             self._loop = None
         self._work: asyncio.Task[None] | None = None
         self.widget: ipywidgets.Widget | None = None
-        self.status = Line("status")
+        self.status = Line("status", name="status")
         _belongs_to_its_cell(self)
 
     def show(self, *content: ipywidgets.Widget, name: str, label: str) -> None:
@@ -116,10 +116,14 @@ class Box:
 
 
 class Line(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no types
-    """A line of text. As a "status" it is read aloud by screen readers when it changes."""
+    """A line of text. As a "status" it is read aloud by screen readers when it changes.
 
-    def __init__(self, role: str = "") -> None:
+    `name` is for style sheets and tests.
+    """
+
+    def __init__(self, role: str = "", *, name: str) -> None:
         super().__init__()
+        self.add_class(f"workbook-{name}")
         self._role = f' role="{role}"' if role else ""
         self.text = ""
         self.say("")

@@ -58,14 +58,15 @@ class BatchBox(Box):
         self._column = ipywidgets.Dropdown(description="Column of the questions", options=[("", None)])
         self._column.observe(self.on_loop(self._describe), "value")
         self._pasted = button("Use the pasted text instead", self.on_loop(self._back_to_the_text), name="pasted")
-        self._source = Line("status")
+        self._source = Line("status", name="source")
         there = list(dict.fromkeys((*offered(), model)))
         self._model = ipywidgets.Dropdown(description="Model", options=there, value=model)
         self._limit = ipywidgets.IntText(max_concurrency, description=f"Limit in flight (1 to {MOST})")
         self._go = button("Run", self.on_loop(self._start), name="run")
         self._stop = button("Stop", self.on_loop(self._stopped_by_hand), name="stop", disabled=True)
         self._bar = ipywidgets.IntProgress(0)
-        self._progress = Line()
+        self._bar.add_class("workbook-bar")
+        self._progress = Line(name="progress")
         self._table = Table(
             COLUMNS,
             self._table_file,
@@ -75,7 +76,7 @@ class BatchBox(Box):
         )
         self._picture = ipywidgets.HTML()
         self._picture.add_class("workbook-picture")
-        self._totals = Line()
+        self._totals = Line(name="totals")
         self._totals.say(spending())
         for labelled in (self._column, self._model, self._limit):
             labelled.add_class("workbook-labelled")

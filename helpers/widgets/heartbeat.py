@@ -109,11 +109,12 @@ class Heartbeat(Box):
 
     def _tick_and_go_on(self) -> None:
         assert self._loop is not None
-        self._safely(self._tick)
+        self._safely(self.tick)
         if self._timer is not None:
             self._timer = self._loop.call_later(TICK, self._tick_and_go_on)
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Notes that the loop runs, and shows a beat where one is due."""
         now = self._clock()
         with self._lock:
             still, self._ticked = now - self._ticked, now
@@ -141,9 +142,10 @@ class Heartbeat(Box):
     def _watch(self, end: threading.Event) -> None:
         assert self._loop is not None
         while not end.wait(LOOK) and not self._loop.is_closed():
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Says that the loop is blocked, where it has not ticked for too long."""
         with self._lock:  # if the loop comes back in between, it has the last word
             still = self._clock() - self._ticked
             if still > STILL:

@@ -29,15 +29,12 @@ class KeyPanel(Box):
 
     def __init__(self) -> None:
         super().__init__()
-        self._mode = Line()
-        self._mode.add_class("workbook-mode")
-        self._account = Line()
+        self._mode = Line(name="mode")
+        self._account = Line(name="account")
         self._back = button("Back to practice", self.on_loop(self._practise), name="back")
-        self._about = Line()
-        self._about.add_class("workbook-about")
+        self._about = Line(name="about")
         self._about.say(ABOUT)
-        self._key_there = Line()
-        self._key_there.add_class("workbook-key-there")
+        self._key_there = Line(name="key-there")
         self._form = PasswordField(
             self.on_loop(self._start),
             label="Your API key (Enter goes live)",

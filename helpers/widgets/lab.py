@@ -87,7 +87,7 @@ class ConcurrencyLab(Box):
     def __init__(self, setting: Setting) -> None:
         super().__init__()
         self.points: dict[Setting, dict[int, Measured]] = defaultdict(dict)
-        self.api: _LabAPI | None = None  # what answered the last measurement
+        self.api: LabAPI | None = None  # what answered the last measurement
         self._earlier: Setting | None = None  # the one measured before the present one
         self._newest: Measured | None = None
         self._limit = Slider(label="calls in flight", value=2, least=1, most=MOST)
@@ -109,10 +109,10 @@ class ConcurrencyLab(Box):
         self._start = button("Measure", self.on_loop(self._measure_by_hand), name="measure")
         self._stop = button("Stop", self.on_loop(self._stopped_by_hand), name="stop", disabled=True)
         self._clear = button("Clear", self.on_loop(self._cleared), name="clear", disabled=True)
-        self._progress = Line()
+        self._progress = Line(name="progress")
         self._picture = ipywidgets.HTML()
         self._picture.add_class("workbook-picture")
-        self._about = Line()
+        self._about = Line(name="explained")
         self._about.say(
             f"It asks a mock API of its own (nothing is charged, also in live mode). A measurement takes about "
             f"{SECONDS + 1:.0f} s. A point stays until you press Clear; those of the setting before turn grey."
@@ -191,15 +191,15 @@ class ConcurrencyLab(Box):
     async def _measure(self, limit: int, seconds: float, found: list[Measured]) -> None:
         setting = self.setting
         said = "Stopped: nothing is kept of this measurement."
-        self.api = _LabAPI(setting)
-        run = _Measurement(self.api, setting, limit, seconds)
+        self.api = LabAPI(setting)
+        run = Measurement(self.api, setting, limit, seconds)
         drawing = asyncio.ensure_future(self._draw_all_the_time(run))
         try:
             await run.measure()
             self._newest = run.measured()
             self.points[setting][limit] = self._newest
             found.append(self._newest)
-            said = f"{self._newest} {_knee(self.points[setting])}".strip()
+            said = f"{self._newest} {knee(self.points[setting])}".strip()
         finally:
             drawing.cancel()
             self._progress.say("")
@@ -207,7 +207,7 @@ class ConcurrencyLab(Box):
             self._draw()
             self.status.say(said)
 
-    async def _draw_all_the_time(self, run: "_Measurement") -> None:
+    async def _draw_all_the_time(self, run: "Measurement") -> None:
         while True:
             self._progress.say(run.progress())
             self._draw(run)
@@ -236,7 +236,7 @@ class ConcurrencyLab(Box):
         self._draw()
         self.status.say("Cleared.")
 
-    def _draw(self, run: "_Measurement | None" = None) -> None:
+    def _draw(self, run: "Measurement | None" = None) -> None:
         setting = self.setting
         points = dict(self.points.get(setting, {}))
         running = run.so_far() if run else None
@@ -263,7 +263,7 @@ def _in_order(points: dict[int, Measured]) -> list[Measured]:
     return [points[limit] for limit in sorted(points)]
 
 
-def _knee(points: dict[int, Measured]) -> str:
+def knee(points: dict[int, Measured]) -> str:
     """Between which limits the knee lies; "" as long as there are not points on both sides of it."""
     over = [limit for limit, point in points.items() if point.refused_share > OVERLOADED]
     under = [limit for limit, point in points.items() if point.refused_share <= OVERLOADED and limit < min(over or [0])]
@@ -284,7 +284,7 @@ def _table(points: dict[int, Measured]) -> list[str]:
 # ---- one measurement -------------------------------------------------------------------------------------------------
 
 
-class _LabAPI(MockAPI):
+class LabAPI(MockAPI):
     """A mock API with one latency and one rate limit, at the pace of real time.
 
     Its bucket of requests begins almost empty, as it would be after a while: a full one would let more through at
@@ -325,10 +325,10 @@ class _Unseen(httpx2.AsyncClient):
     send = send.untouched_asend
 
 
-class _Measurement:
+class Measurement:
     """`limit` workers, each of which asks, waits for its answer, and asks again."""
 
-    def __init__(self, api: _LabAPI, setting: Setting, limit: int, seconds: float) -> None:
+    def __init__(self, api: LabAPI, setting: Setting, limit: int, seconds: float) -> None:
         self.api = api
         self.limit = limit
         self.seconds = seconds

@@ -24,7 +24,7 @@ def test_a_batch_is_stopped_and_keeps_what_it_has(lab: Lab) -> None:
     notebook = lab.cells(CONNECT, BATCH, AFTERWARDS)
     notebook.run(1)
     notebook.start(2)
-    expect(notebook.output(2)).to_contain_text("questions/s")
+    expect(notebook.output(2)).to_contain_text("answers/s")
     expect(notebook.output(2)).to_contain_text("cost=")
     notebook.interrupt()
     notebook.wait(2)

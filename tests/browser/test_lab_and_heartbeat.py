@@ -125,7 +125,6 @@ def test_who_wants_less_motion_gets_none(lab: Lab) -> None:
     notebook.run(1)
     notebook.run(2)
     sign = notebook.page.locator(".workbook-heartbeat .beating .sign")
-    animation = "element => getComputedStyle(element).animationName"
-    assert sign.evaluate(animation) == "workbook-beat"
+    expect(sign).to_have_css("animation-name", "workbook-beat")
     notebook.page.emulate_media(reduced_motion="reduce")
-    assert sign.evaluate(animation) == "none"
+    expect(sign).to_have_css("animation-name", "none")

@@ -26,7 +26,7 @@ def test_a_prediction_is_noted_and_compared(lab: Lab) -> None:
     field = box.get_by_label("I expect")
     field.focus()
     notebook.page.keyboard.type("nonsense")
-    expect(box.get_by_role("status")).to_have_text("'nonsense' is not a number. Write digits, such as 2.5.")
+    expect(box.get_by_role("status")).to_have_text("'nonsense' is not a number. Write digits, such as 10.")
     field.fill("3")
     expect(box.get_by_role("status")).to_have_text("Noted: 3 requests. Run the next cells and see.")
     notebook.run(3)

@@ -4,15 +4,12 @@ They run with `python -m pytest tests/foreign`, and not among the README's tests
 (see install.py).
 """
 
-import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from unit.conftest import fresh_session as fresh_session  # a fixture
 
 from foreign.install import install
 from foreign.servers import COMMANDS, KEY, Server, running
@@ -76,12 +73,3 @@ def connected(server: Server, capsys: pytest.CaptureFixture[str]) -> Server:
     connect(live=True, base_url=server.url, key_from=KEY_NAME)
     capsys.readouterr()
     return server
-
-
-async def finished(box: Any, button: Any) -> None:
-    """Presses a button of one of the workbook's boxes, and waits until its work is done."""
-    before = box._work
-    button.click()
-    async with asyncio.timeout(30):
-        while box._work is before or box.busy:
-            await asyncio.sleep(0.002)

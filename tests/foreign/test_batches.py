@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from boxes import cards, download, line, picture, rows, run, shown, status
 from openai import AsyncOpenAI
 
-from foreign.conftest import KEY_NAME, MODEL, finished
+from foreign.conftest import KEY_NAME, MODEL
 from foreign.servers import KEY, Server
 from helpers import (
     Answer,
@@ -26,6 +27,7 @@ from helpers.batch import Answers
 from helpers.widgets.ask import QuestionBox
 from helpers.widgets.base import Box
 from helpers.widgets.batch_box import BatchBox
+from helpers.words import counted
 
 QUESTIONS = [f"What is {number}?" for number in range(20)]
 PRICED = "gpt-6-luna"
@@ -197,16 +199,17 @@ def test_the_question_box(connected: Server, boxes: list[Box]) -> None:
     async def learner() -> None:
         box: QuestionBox = question_box(QUESTIONS[0], models=[MODEL, PRICED])
         boxes.append(box)
-        await finished(box, box._ask)
-        assert box.status.text == "2 answers."
-        for card in box._shown:
-            assert card.state == "answered" and connected.is_answer(card.text, QUESTIONS[0])
+        await run(box, "Ask")
+        assert status(box) == "2 answers."
+        assert len(cards(box)) == 2
+        for card in cards(box):
+            assert connected.is_answer(card.text, QUESTIONS[0])
             assert "first word after" in card.facts and ("tokens" in card.facts) == connected.tells_usage
             unknown = card.model == MODEL or not connected.tells_usage
             assert ("price unknown" in card.facts) == unknown and "None" not in card.facts
-        assert MODEL in box._picture.value and "2 answers" in box._totals.text
-        assert "nothing is charged" not in box._totals.text
-        assert KEY not in repr(box) + box._picture.value + box._totals.text
+        assert MODEL in picture(box) and "2 answers" in line(box, "totals")
+        assert "nothing is charged" not in line(box, "totals")
+        assert KEY not in repr(box) + shown(box) + picture(box)
 
     asyncio.run(learner())
 
@@ -215,8 +218,8 @@ def test_the_question_box_offers_something_by_itself(connected: Server, boxes: l
     async def learner() -> None:
         box = question_box(QUESTIONS[0])
         boxes.append(box)
-        await finished(box, box._ask)
-        assert box._shown and all(card.state == "answered" for card in box._shown)
+        await run(box, "Ask")
+        assert cards(box) and status(box) == counted(len(cards(box)), "answer") + "."
 
     asyncio.run(learner())
 
@@ -225,15 +228,14 @@ def test_the_batch_box(connected: Server, boxes: list[Box]) -> None:
     async def learner() -> None:
         box: BatchBox = batch_box(QUESTIONS, model=MODEL, max_concurrency=4)
         boxes.append(box)
-        await finished(box, box._go)
-        assert box.status.text == "20 of 20 answered."
+        await run(box, "Run")
+        assert status(box) == "20 of 20 answered."
         assert [answer.question for answer in box.answers] == QUESTIONS
-        rows = sorted(box._table.rows)
-        assert len(rows) == 20 and all(connected.is_answer(row[2], row[1]) for row in rows)
-        assert {row[5] is None for row in rows} == {not connected.tells_usage}
-        assert {row[7] for row in rows} == {None}, "nobody knows the price"
-        assert "20 questions" in box._picture.value and "None" not in box._progress.text + box._totals.text
-        content = box._table_file().decode("utf-8-sig")
+        assert len(rows(box)) == 20 and all(connected.is_answer(row[2], row[1]) for row in rows(box))
+        assert {row[5] is None for row in rows(box)} == {not connected.tells_usage}
+        assert {row[7] for row in rows(box)} == {None}, "nobody knows the price"
+        assert "20 questions" in picture(box) and "None" not in line(box, "progress") + line(box, "totals")
+        content = download(box)[1].decode("utf-8-sig")
         table = list(csv.DictReader(io.StringIO(content, newline="")))
         assert {each["cost"] for each in table} == {""} and KEY not in content
         assert ({each["tokens"] for each in table} == {""}) == (not connected.tells_usage)

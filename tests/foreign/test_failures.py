@@ -8,9 +8,10 @@ from typing import Any
 
 import openai
 import pytest
+from boxes import cards, markup, rows, run
 from openai import AsyncOpenAI, OpenAI
 
-from foreign.conftest import KEY_NAME, MODEL, finished
+from foreign.conftest import KEY_NAME, MODEL
 from foreign.servers import KEY, Server
 from helpers import (
     Answer,
@@ -129,14 +130,11 @@ def box_shows(box_of: Callable[[], Any]) -> str:
 
     async def learner() -> str:
         box = box_of()
-        await finished(box, box._ask if isinstance(box, QuestionBox) else box._go)
-        said = (
-            [card.facts for card in box._shown]
-            if isinstance(box, QuestionBox)
-            else [str(row[8]) for row in box._table.rows]
-        )
+        await run(box, "Ask" if isinstance(box, QuestionBox) else "Run")
+        said = [each.facts for each in cards(box)] or [str(row[8]) for row in rows(box)]
+        page = markup(box)
         box.close()
-        return "\n".join([*said, box.status.value, box._picture.value])
+        return "\n".join([*said, page])
 
     return asyncio.run(learner())
 

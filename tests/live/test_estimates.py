@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boxes import finished, line, press, run, status
 
 from helpers import batch_box, connect, process_questions_batch
 from helpers.batch import last_batch
@@ -94,13 +95,12 @@ def test_the_batch_box_says_it_too(live: Service) -> None:
 
     async def learner() -> None:
         box = batch_box(QUESTIONS)
-        assert "Live mode: 127.0.0.1" in box._totals.text and "Budget: 0.00010 USD" in box._totals.text
-        box._go.click()
+        assert "Live mode: 127.0.0.1" in line(box, "totals") and "Budget: 0.00010 USD" in line(box, "totals")
+        press(box, "Run")
         await asyncio.sleep(0)
-        assert "Estimate: 4 questions, 4 calls" in box.status.text
-        assert "only 0.00010 USD are left" in box.status.text
-        while box.busy:
-            await asyncio.sleep(0.01)
+        assert "Estimate: 4 questions, 4 calls" in status(box)
+        assert "only 0.00010 USD are left" in status(box)
+        await finished(box)
         box.close()
 
     asyncio.run(learner())
@@ -119,19 +119,12 @@ def test_the_box_does_not_start_again_where_nothing_is_left(live: Service) -> No
 
     async def learner() -> None:
         box = batch_box([f"What is number {number}?" for number in range(30)])
-
-        async def run() -> None:
-            box._go.click()
-            await asyncio.sleep(0.01)
-            while box.busy:
-                await asyncio.sleep(0.01)
-
-        await run()
+        await run(box, "Run")
         paid = [answer for answer in box.answers if answer.success]
-        assert paid and "is used up" in box.status.text
-        await run()
+        assert paid and "is used up" in status(box)
+        await run(box, "Run")
         assert [answer for answer in box.answers if answer.success] == paid, "they were paid for"
-        assert box.status.text.startswith("The budget of this session")
+        assert status(box).startswith("The budget of this session")
         box.close()
 
     asyncio.run(learner())

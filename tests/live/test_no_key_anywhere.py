@@ -79,11 +79,12 @@ from dataclasses import asdict
 from IPython.display import HTML, JSON, Markdown, display
 from openai import AsyncOpenAI, OpenAI
 from helpers import *
+sys.path.append(TESTS); from boxes import download, find, is_disabled, parts, press
 def ask(client, question, **more):
     return client.chat.completions.create(
         model="gpt-6-luna", messages=[{"role": "user", "content": question}], **more)
 key = os.environ["OPENAI_API_KEY"]
-"""
+""".replace("TESTS", repr(str(ROOT / "tests")))
 
 LOGGING = """
 logging.basicConfig(level=logging.DEBUG, filename="all.log", force=True)
@@ -247,10 +248,10 @@ last_batch()
 with_header = AsyncOpenAI(default_headers={"X-Token": key})
 await process_questions_batch(["What is Go?", "What is C?"], client=with_header, save_to="more.db", progress=False)
 box = question_box("an echo"); box
-box._ask.click(); await asyncio.sleep(0.2); print(box)
+press(box, "Ask"); await asyncio.sleep(0.2); print(box)
 boxes = batch_box(["What is Go?", "wrong key", "an echo"]); boxes
-boxes._go.click(); await asyncio.sleep(0.3); print(boxes)
-print(boxes._table_file()); into("box.csv", boxes._table_file()); del box, boxes
+press(boxes, "Run"); await asyncio.sleep(0.3); print(boxes)
+print(download(boxes)); into("box.csv", download(boxes)[1]); del box, boxes
 """
 
 EXERCISE = """
@@ -507,7 +508,7 @@ def type_it(lab: Lab) -> None:
 
 
 # until what was begun by the button is done
-WAIT = "while panel._form.waiting or panel.busy: await asyncio.sleep(0.02)"
+WAIT = "while is_disabled(panel, 'Go live') or panel.busy: await asyncio.sleep(0.02)"
 
 
 def bring_it_in_the_panel(lab: Lab) -> None:
@@ -515,7 +516,7 @@ def bring_it_in_the_panel(lab: Lab) -> None:
     lab.works("connect()")
     lab.works("panel = key_panel(); panel")
     lab.works("print(panel)")
-    field, url = lab.works("panel._form.model_id").strip("'\n"), lab.service.url
+    field, url = lab.works("find(panel, 'Go live').model_id").strip("'\n"), lab.service.url
     wrong = [
         {"sent": lab.new_key(), "beside": {"address": url.replace("/v1", "/refused"), "budget": "0.25"}},
         {"sent": "", "beside": {"address": lab.new_key(), "budget": "0.25"}},
@@ -528,7 +529,7 @@ def bring_it_in_the_panel(lab: Lab) -> None:
         assert "'practice'" in lab.works("session.state.state.mode")
     key = lab.new_key()
     lab.listener.send(field, {"sent": key, "beside": {"address": url, "budget": "0.25"}})
-    lab.each(f"await asyncio.sleep(0.02)\n{WAIT}\nprint(panel, vars(panel), vars(panel._form))")
+    lab.each(f"await asyncio.sleep(0.02)\n{WAIT}\nprint(panel, vars(panel), *map(vars, parts(panel)))")
     lab.works("into('panel.json', json.dumps(ipywidgets.Widget.get_manager_state()))")
     use_it(lab, key)
     lab.works("panel.close()")

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from notebooks.kernel import Cell, failures, kernel, run_all
+from notebooks.kernel import ROOT, Cell, failures, kernel, run_all
 
 
 def test_a_cell_that_never_answers_is_noticed(tmp_path: Path) -> None:
@@ -202,10 +202,11 @@ def test_leaving_the_kernel_leaves_nothing_behind(tmp_path: Path) -> None:
     ask = Cell("from helpers import ask_ai, connect, session; connect(); await ask_ai('What is Go?')")
     boxes = Cell(
         "import asyncio; from helpers import batch_box, concurrency_lab, faults, heartbeat, question_box\n"
+        f"import sys; sys.path.append({str(ROOT / 'tests')!r}); from boxes import press\n"
         "trouble = faults(hanging=1); trouble.__enter__()\n"
         "box, batch = question_box('What is Go?'), batch_box(['What is Go?'])\n"
         "lab, pulse = concurrency_lab(), heartbeat()\n"
-        "pulse.start(); box._ask.click(); batch._go.click(); lab._start.click(); await asyncio.sleep(0.3)\n"
+        "pulse.start(); press(box, 'Ask'); press(batch, 'Run'); press(lab, 'Measure'); await asyncio.sleep(0.3)\n"
         "print(box.busy, batch.busy, lab.busy, pulse.beating)"
     )
     address = Cell("import os; print(os.getpid(), session.state.state.url)")

@@ -11,48 +11,33 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import openai._base_client
 import pytest
 from openai import AsyncOpenAI
 
-from helpers import ask_ai, connect, open_exercise
+from helpers import ask_ai, open_exercise
 from helpers.checks import running
 from helpers.checks.fence import PROGRAM, Refused
 from helpers.checks.running import Run, Scenario, run
 from helpers.course.verdict import Verdict
-from helpers.session.state import State, state
-from helpers.wire import clients, send
 
 QUESTIONS = ("What is a heap?", "What is a stack?")
 FAR = "192.0.2.1"  # of the addresses that nobody has
 NAME = "far.example"
 Function = Callable[[list[str]], Awaitable[Any]]
 
+pytestmark = pytest.mark.usefixtures("notebook")
+
 
 @pytest.fixture(autouse=True)
-def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    before = dict(os.environ)
-    monkeypatch.setattr(state, "__dict__", vars(State()))
-    monkeypatch.setattr(send, "routes", {})
-    monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
+def quick_exams(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    os.environ.update(WORKBOOK_PROGRESS=str(tmp_path / "progress.json"), WORKBOOK_PACE="0.001")
-    connect()
-    capsys.readouterr()
-    yield
-    clients.forget()
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture(autouse=True)
-def quick_exams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBOOK_PACE", "0.001")
     monkeypatch.setattr(running.ExamAPI, "latency", lambda *_: (0.05, 0.0))
 
 

@@ -21,7 +21,6 @@ from helpers.course.verdict import VERDICT, Verdict
 from helpers.mock_api import MockAPI
 from helpers.mock_api.server import Server
 from helpers.session.state import State, state
-from helpers.wire import clients, send
 
 CANARY = "canary-key-of-the-tests"
 ELSEWHERE = "192.0.2.7"  # an address that is nobody's
@@ -37,12 +36,8 @@ def service() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def live(service: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MockAPI]:
+def live(fresh_session: State, service: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MockAPI:
     """A notebook in live mode; gives what is asked of the service."""
-    before = dict(os.environ)
-    monkeypatch.setattr(state, "__dict__", vars(State()))
-    monkeypatch.setattr(send, "routes", {})
-    monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setattr(running.ExamAPI, "latency", lambda *_: (0.2, 0.0))
     for name in ("WORKBOOK_MODE", "HTTP_PROXY", "HTTPS_PROXY"):
         del os.environ[name]
@@ -55,10 +50,7 @@ def live(service: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
     connect(live=True)
     service.api.reset()
     service.api.served.clear()
-    yield service.api
-    clients.forget()
-    os.environ.clear()
-    os.environ.update(before)
+    return service.api
 
 
 def checked(function: Function, exercise: str = "answer_a_list") -> Verdict:

@@ -1,13 +1,11 @@
 """The lessons' questions, the clinic's diagnosis by a press, and the welcome panel."""
 
 import asyncio
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ipywidgets
 import pytest
+from boxes import displayed, questions, status
 
 from helpers import open_bug, quiz, welcome
 from helpers.course import logbook
@@ -26,25 +24,10 @@ def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logbook, "_kept", {})
 
 
-def walk(widget: Any) -> Iterator[Any]:
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from walk(child)
-
-
-def questions(box: Any) -> list[tuple[list[ipywidgets.Button], ipywidgets.HTML]]:
-    """Of each question the buttons, and where the reason is said."""
-    found = [each for each in walk(box.widget) if "workbook-question" in getattr(each, "_dom_classes", ())]
-    return [
-        ([each for each in question.children if isinstance(each, ipywidgets.Button)], question.children[-1])
-        for question in found
-    ]
-
-
 def answer_all(lesson: Lesson) -> Quiz:
     box = quiz(lesson.name)
-    for (buttons, _), question in zip(questions(box), lesson.quiz, strict=True):
-        buttons[LETTERS.index(question.right)].click()
+    for asked, question in zip(questions(box), lesson.quiz, strict=True):
+        asked.press(LETTERS.index(question.right))
     return box
 
 
@@ -88,27 +71,25 @@ def test_a_folder_without_the_list_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_each_answer_says_whether_it_is_right_and_why(lesson: Lesson) -> None:
     box = quiz(lesson.name)
-    for (buttons, said), question in zip(questions(box), lesson.quiz, strict=True):
-        for letter, button, choice in zip(LETTERS, buttons, question.choices, strict=False):
-            assert button.description == f"{letter}) {choice.text.replace('`', '')}"
-            button.click()
+    for asked, question in zip(questions(box), lesson.quiz, strict=True):
+        for number, (letter, choice) in enumerate(zip(LETTERS, question.choices, strict=False)):
+            assert asked.choices[number] == f"{letter}) {choice.text.replace('`', '')}"
+            asked.press(number)
             right = letter == question.right
-            assert ("<strong>Right.</strong>" in said.value) is right
-            assert ("<strong>Not that.</strong>" in said.value) is not right
-            plain = re.sub("<.*?>", "", said.value)
-            assert choice.why.replace("`", "").split()[-1].replace("'", "&#x27;").replace("<", "&lt;") in plain
-            assert button.description.startswith("✓" if right else "✗")
+            assert ("Right." in asked.said) is right
+            assert ("Not that." in asked.said) is not right
+            assert choice.why.replace("`", "").split()[-1] in asked.said
+            assert asked.choices[number].startswith("✓" if right else "✗")
     total = len(lesson.quiz)
-    assert box.status.text == f"{total} of {total} questions answered right."
+    assert status(box) == f"{total} of {total} questions answered right."
 
 
 def test_a_lesson_is_done_when_all_its_questions_are() -> None:
     lesson = LESSONS[0]
     box = quiz(lesson.name)
-    buttons, _ = questions(box)[0]
     wrong = next(letter for letter in "abc" if letter != lesson.quiz[0].right)
-    buttons[LETTERS.index(wrong)].click()
-    assert box.status.text == f"0 of {len(lesson.quiz)} questions answered right."
+    questions(box)[0].press(LETTERS.index(wrong))
+    assert status(box) == f"0 of {len(lesson.quiz)} questions answered right."
     assert logbook.read_progress()[lesson.name].outcome == "failed"
     answer_all(lesson)
     assert logbook.read_progress()[lesson.name].outcome == "passed"
@@ -121,7 +102,7 @@ def test_no_such_lesson() -> None:
 
 def test_where_nobody_can_press_it_reads_as_text_and_as_a_page() -> None:
     box = quiz("03_timing")
-    shown = box._repr_mimebundle_()
+    shown = displayed(box)
     first = lessons()["03_timing"].quiz[0]
     assert f"1. {first.question}".replace("`", "") in shown["text/plain"]
     assert f"Answer: {first.right}." in shown["text/plain"]
@@ -140,18 +121,18 @@ def test_a_patient_is_diagnosed_by_a_press() -> None:
     async def learner() -> None:
         bug_1 = open_bug(1)
         puzzle = await bug_1.show(ask_one)
-        box = puzzle._box()
-        ((buttons, said),) = questions(box)
-        assert [button.description[:3] for button in buttons] == ["a) ", "b) ", "c) ", "d) "]
-        buttons[0].click()
+        box = puzzle.box()
+        (asked,) = questions(box)
+        assert [choice[:3] for choice in asked.choices] == ["a) ", "b) ", "c) ", "d) "]
+        asked.press(0)
         await asyncio.sleep(0)
-        assert "Not that." in said.value and "Look again." in said.value
+        assert "Not that." in asked.said and "Look again." in asked.said
         assert "press an answer" in (await bug_1.check(ask_one)).look
-        buttons[2].click()
+        asked.press(2)
         await asyncio.sleep(0)
-        assert "Right." in said.value and "Now mend it" in said.value
+        assert "Right." in asked.said and "Now mend it" in asked.said
         assert "press an answer" not in (await bug_1.check(ask_one)).look
-        shown = puzzle._repr_mimebundle_()
+        shown = displayed(puzzle)
         assert "What is wrong here?" in shown["text/plain"] and "bug_1.diagnose(" in shown["text/html"]
         assert "application/vnd.jupyter.widget-view+json" in shown
 
@@ -164,7 +145,7 @@ def test_a_patient_is_diagnosed_by_a_press() -> None:
 def test_the_map_shows_each_lesson_and_task_with_its_minutes_and_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("helpers.session.state.state.mode", "practice")
     panel = welcome()
-    page = panel._repr_html_()
+    page = displayed(panel)["text/html"]
     for lesson in LESSONS:
         assert f'<a href="{lesson.name}.ipynb">{lesson.name[:2]} {lesson.title}</a>' in page
         assert f"· {lesson.name[:2]} {lesson.title} ({lesson.minutes} min)" in repr(panel)
@@ -195,7 +176,7 @@ def test_when_all_is_done() -> None:
         logbook.note(name, outcome="passed")
     assert repr(welcome()).endswith("You have done everything. Congratulations!")
     bugs = sum(len(entry.bugs) for entry in manifest().exercises.values())
-    assert f"{bugs} of {bugs} done" in welcome()._repr_html_()
+    assert f"{bugs} of {bugs} done" in displayed(welcome())["text/html"]
 
 
 def test_before_connect_the_panel_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 import warnings
 from asyncio import all_tasks as all_tasks_of_old  # as a notebook may have imported it, long before the check
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,26 +34,12 @@ from helpers.wire import clients, send
 QUESTIONS = ("What is a heap?", "What is a stack?")
 Function = Callable[..., Awaitable[Any]]
 
-
-@pytest.fixture(autouse=True)
-def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[MockAPI]:
-    """A notebook that has just connected; gives its own mock API."""
-    before = dict(os.environ)
-    monkeypatch.setattr(state, "__dict__", vars(State()))
-    monkeypatch.setattr(send, "routes", {})
-    monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
-    os.environ.update(WORKBOOK_PROGRESS=str(tmp_path / "progress.json"), WORKBOOK_PACE="0.001")
-    connect()
-    capsys.readouterr()
-    assert state.api is not None
-    yield state.api
-    clients.forget()
-    os.environ.clear()
-    os.environ.update(before)
+pytestmark = pytest.mark.usefixtures("notebook")
 
 
 @pytest.fixture(autouse=True)
 def quick_exams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBOOK_PACE", "0.001")
     latency = running.ExamAPI.latency
 
     def quick(self: running.ExamAPI, *about: Any) -> tuple[float, float]:

@@ -5,7 +5,6 @@ import base64
 import gc
 import html
 import json
-import os
 import re
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,31 +17,22 @@ from xml.etree import ElementTree
 import pytest
 from openai import AsyncOpenAI
 
-from helpers import BadInput, WorkbookError, connect, open_bug, open_exercise, progress
+from helpers import BadInput, WorkbookError, open_bug, open_exercise, progress
 from helpers.checks import running
 from helpers.course.exercise import Exercise
-from helpers.course.manifest import ROOT, manifest
+from helpers.course.manifest import ROOT, Bug, Entry, manifest
 from helpers.course.verdict import VERDICT, Outcome, Verdict
-from helpers.session.state import State, state
 from helpers.timeline import Bar, Panel, Row
-from helpers.wire import send
 
 HOSTILE = '<script>alert("1")</script> & <img src=x onerror=alert(2)> `<b>code</b>` "quoted" \'too\''
 TASK = "answer_a_list"
 
+pytestmark = pytest.mark.usefixtures("notebook")
+
 
 @pytest.fixture(autouse=True)
-def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    before = dict(os.environ)
-    monkeypatch.setattr(state, "__dict__", vars(State()))
-    monkeypatch.setattr(send, "routes", {})
+def quick_exams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running.ExamAPI, "latency", lambda *_: (0.2, 0.0))
-    os.environ["WORKBOOK_PROGRESS"] = str(tmp_path / "progress.json")
-    connect()
-    capsys.readouterr()
-    yield
-    os.environ.clear()
-    os.environ.update(before)
 
 
 async def ask(client: AsyncOpenAI, question: str) -> str:
@@ -149,10 +139,16 @@ def test_a_check_shows_the_run_beside_what_is_expected() -> None:
 # ---- hints and solutions -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("opened", [lambda: open_exercise(TASK), lambda: open_bug(2)], ids=["task", "bug"])
-def test_hints_come_one_at_a_time(opened: Callable[[], Exercise]) -> None:
-    exercise = opened()
-    hints, task = exercise._part.hints, exercise._part.name
+@pytest.mark.parametrize(
+    ("opened", "part"),
+    [
+        (lambda: open_exercise(TASK), manifest().exercises[TASK]),
+        (lambda: open_bug(2), manifest().exercises["bug_clinic"].bugs[1]),
+    ],
+    ids=["task", "bug"],
+)
+def test_hints_come_one_at_a_time(opened: Callable[[], Exercise], part: Entry | Bug) -> None:
+    exercise, hints, task = opened(), part.hints, part.name
     for number, hint in enumerate(hints, 1):
         assert noted(task)["hints"] == number - 1
         note = exercise.hint()

@@ -1,38 +1,19 @@
-"""Fixtures: a fresh session, and clients of a mock API in this process."""
+"""Fixtures: a mock API, how it ends its answers, and a real service that answers."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import pytest
 
-from helpers import session
 from helpers.mock_api import MockAPI
-from helpers.session.state import State, state
-from helpers.wire import clients, send
 
 PACE = 0.01
 
 
 @pytest.fixture
-def fresh_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
-    """A process in which nobody has connected yet; its environment is put back afterwards."""
-    before = dict(os.environ)
-    monkeypatch.setattr(state, "__dict__", vars(State()))
-    monkeypatch.setattr(send, "routes", {})
-    yield state
-    clients.forget()
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture
-def connected(fresh_session: State, capsys: pytest.CaptureFixture[str]) -> MockAPI:
-    """Practice mode; gives the mock API that answers."""
-    session.connect()
-    capsys.readouterr()
-    assert fresh_session.api is not None
-    return fresh_session.api
+def connected(notebook: MockAPI) -> MockAPI:
+    """The name by which the tests in this folder ask for it."""
+    return notebook
 
 
 @pytest.fixture

@@ -4,11 +4,34 @@ import asyncio
 import csv
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
+from boxes import (
+    choose,
+    download,
+    find,
+    finished,
+    heard,
+    is_disabled,
+    is_shown,
+    line,
+    markup,
+    message,
+    options,
+    picture,
+    press,
+    rows,
+    run,
+    shown,
+    status,
+    stop,
+    type_into,
+    upload,
+    value,
+)
+from waiting import until
 
-from helpers import Answer, BadInput, batch_box, faults, process_questions_batch
+from helpers import Answer, BadInput, batch_box, faults, process_questions_batch, watch
 from helpers.batch import csv_file
 from helpers.mock_api import MockAPI
 from helpers.widgets.batch_box import BatchBox
@@ -16,32 +39,19 @@ from helpers.words import duration
 
 practice = pytest.mark.usefixtures("connected")
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+FIELD = "Questions, one a line (Ctrl+Enter runs)"
+LIMIT = "Limit in flight (1 to 50)"
+COLUMN = "Column of the questions"
+PASTED = "Use the pasted text instead"
 FORMULA = '=HYPERLINK("http://example.org")'
 
 
-async def until(true: Callable[[], object]) -> None:
-    """Waits for something to happen; pytest's own patience is the limit."""
-    while not true():
-        await asyncio.sleep(0.002)
-
-
-async def run(box: BatchBox) -> None:
-    before = box._work
-    box._go.click()
-    await until(lambda: box._work is not before and not box.busy and not box._go.disabled)
-
-
-async def choose(box: BatchBox, content: bytes, name: str = "questions.csv") -> str:
+async def choose_file(box: BatchBox, content: bytes, name: str = "questions.csv") -> str:
     """Chooses a file; gives what the box says of it."""
-    before = box._source.text
-    box._upload.value = (
-        {"name": name, "type": "text/csv", "size": len(content), "content": memoryview(content), "last_modified": NOON},
-    )
-    await until(lambda: box._source.text != before)
-    for _ in range(3):  # what the choice has set off, such as that of the column
+    upload(box, "Or choose a CSV file", name, content)
+    for _ in range(4):  # what the choice has set off, such as that of the column
         await asyncio.sleep(0)
-    return box._source.text
+    return line(box, "source")
 
 
 def asked(api: MockAPI) -> list[str]:
@@ -49,7 +59,8 @@ def asked(api: MockAPI) -> list[str]:
 
 
 def downloaded(box: BatchBox) -> list[dict[str, str]]:
-    content = box._table_file()
+    name, content = download(box)
+    assert name == "answers.csv"
     assert content.startswith(b"\xef\xbb\xbf"), "Excel needs it"
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
@@ -60,24 +71,24 @@ def downloaded(box: BatchBox) -> list[dict[str, str]]:
 def test_pasted_questions_are_asked_and_shown(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box(model="gpt-6.1-sol", max_concurrency=2)
-        assert box._model.value == "gpt-6.1-sol" and box._limit.value == 2
-        box._field.value = "What is Python?\n\n   \n  What is Go?  \r\nWhat is Python?\n"
-        await run(box)
+        assert value(box, "Model") == "gpt-6.1-sol" and value(box, LIMIT) == 2
+        type_into(box, FIELD, "What is Python?\n\n   \n  What is Go?  \r\nWhat is Python?\n")
+        await run(box, "Run")
         assert asked(connected) == ["What is Go?", "What is Python?"], "the same question is asked once"
         assert {each.model for each in connected.served} == {"gpt-6.1-sol"}
-        assert box.status.text == "3 of 3 answered."
-        assert box._progress.text.startswith("3 of 3 · ") and "in all" in box._progress.text
-        assert "left" not in box._progress.text and "failed" not in box._progress.text
-        assert "This notebook so far: 2 answers" in box._totals.text and "nothing is charged" in box._totals.text
-        assert "3 questions, gpt-6.1-sol" in box._picture.value
-        assert sorted(row[:2] for row in box._table.rows) == [
+        assert status(box) == "3 of 3 answered."
+        assert line(box, "progress").startswith("3 of 3 · ") and "in all" in line(box, "progress")
+        assert "left" not in line(box, "progress") and "failed" not in line(box, "progress")
+        assert "This notebook so far: 2 answers" in line(box, "totals") and "nothing is charged" in line(box, "totals")
+        assert "3 questions, gpt-6.1-sol" in picture(box)
+        assert [row[:2] for row in rows(box)] == [
             [1, "What is Python?"],
             [2, "What is Go?"],
             [3, "What is Python?"],
         ]
         assert [answer.question for answer in box.answers] == ["What is Python?", "What is Go?", "What is Python?"]
         assert "Go" in (box.answers[1].answer or "")
-        assert box._bar.value == box._bar.max == 3
+        assert value(box, "bar") == find(box, "bar").max == 3
         assert repr(box).startswith("Batch box: 3 of 3 answered.\n1. What is Python?: ")
 
     asyncio.run(learner())
@@ -92,9 +103,10 @@ def test_before_the_run_it_says_what_it_is() -> None:
 def test_the_limit_is_kept() -> None:
     async def learner() -> None:
         box = batch_box([f"What is {n}?" for n in range(12)], max_concurrency=3)
-        await run(box)
-        assert box._run is not None and box._run.trace.max_in_flight == 3
-        assert [row[4] > 0 for row in sorted(box._table.rows)][-1], "the last one was queued"
+        with watch() as trace:
+            await run(box, "Run")
+        assert trace.max_in_flight == 3
+        assert rows(box)[-1][4] > 0, "the last one was queued"
 
     asyncio.run(learner())
 
@@ -104,11 +116,11 @@ def test_a_failure_is_a_row_beside_the_answers() -> None:
     async def learner() -> None:
         box = batch_box(["What is Python?", "What is Go?", "What is a list?"])
         with faults(refused="What is Go?"):
-            await run(box)
-        assert box.status.text == "2 of 3 answered, 1 failed: 1 BadRequestError."
-        assert box._progress.text.endswith(" · 1 failed")
-        assert [bool(row[8]) for row in sorted(box._table.rows)] == [False, True, False]
-        failed = sorted(box._table.rows)[1]
+            await run(box, "Run")
+        assert status(box) == "2 of 3 answered, 1 failed: 1 BadRequestError."
+        assert line(box, "progress").endswith(" · 1 failed")
+        assert [bool(row[8]) for row in rows(box)] == [False, True, False]
+        failed = rows(box)[1]
         assert failed[2] is None and str(failed[8]).startswith("BadRequestError: ")
         answered, refused, _ = downloaded(box)
         assert (answered["success"], answered["error_type"], answered["answer"] != "") == ("True", "", True)
@@ -122,11 +134,11 @@ def test_cut_answers_are_marked_and_counted(ends: Callable[..., None]) -> None:
     async def learner() -> None:
         ends("length", "It is a langu")
         box = batch_box(["What is Python?", "What is Go?"])
-        await run(box)
+        await run(box, "Run")
         said = "2 of 2 answered. 2 answers were cut at the token limit (finish_reason length)."
-        assert box.status.text == said and said in repr(box)
-        assert box._progress.text.endswith(" · 2 cut")
-        assert [row[2] for row in box._table.rows] == ["It is a langu … (cut at the token limit)"] * 2
+        assert status(box) == said and said in repr(box)
+        assert line(box, "progress").endswith(" · 2 cut")
+        assert [row[2] for row in rows(box)] == ["It is a langu … (cut at the token limit)"] * 2
         assert "1. What is Python?: It is a langu … (cut at the token limit)" in repr(box)
         assert [(each["answer"], each["finish_reason"]) for each in downloaded(box)] == [
             ("It is a langu", "length")
@@ -139,9 +151,9 @@ def test_no_answer_is_a_failed_row(ends: Callable[..., None]) -> None:
     async def learner() -> None:
         ends("content_filter", "")
         box = batch_box(["What is Python?"])
-        await run(box)
-        assert box.status.text == "0 of 1 answered, 1 failed: 1 ContentFiltered."
-        assert "filter kept the answer back" in str(box._table.rows[0][8])
+        await run(box, "Run")
+        assert status(box) == "0 of 1 answered, 1 failed: 1 ContentFiltered."
+        assert "filter kept the answer back" in str(rows(box)[0][8])
 
     asyncio.run(learner())
 
@@ -151,12 +163,12 @@ def test_a_run_that_stops_by_itself_does_not_call_the_rest_failed() -> None:
     async def learner() -> None:
         box = batch_box([f"What is {n}?" for n in range(20)], max_concurrency=4)
         with faults(expired_key=True):
-            await run(box)
-        assert box.status.text.startswith("0 of 20 answered, 4 failed: 4 AuthenticationError, 16 not sent. Stopped: ")
-        assert (box._bar.value, box._bar.max) == (4, 20)
-        assert box._progress.text.startswith("4 of 20 · ") and box._progress.text.endswith(" · 4 failed")
-        assert "left" not in box._progress.text
-        assert len(box._table.rows) == 20
+            await run(box, "Run")
+        assert status(box).startswith("0 of 20 answered, 4 failed: 4 AuthenticationError, 16 not sent. Stopped: ")
+        assert (value(box, "bar"), find(box, "bar").max) == (4, 20)
+        assert line(box, "progress").startswith("4 of 20 · ") and line(box, "progress").endswith(" · 4 failed")
+        assert "left" not in line(box, "progress")
+        assert len(rows(box)) == 20
 
     asyncio.run(learner())
 
@@ -165,10 +177,10 @@ def test_a_run_that_stops_by_itself_does_not_call_the_rest_failed() -> None:
 def test_the_box_and_its_picture_tell_the_same_seconds() -> None:
     async def learner() -> None:
         box = batch_box(["What is Python?", "What is Go?"])
-        await run(box)
-        assert box._run is not None
-        assert f" · {duration(box._run.trace.seconds)} in all" in box._progress.text
-        assert f" · {duration(box._run.trace.seconds)} · " in box._picture.value
+        with watch() as trace:
+            await run(box, "Run")
+        assert f" · {duration(trace.seconds)} in all" in line(box, "progress")
+        assert f" · {duration(trace.seconds)} · " in picture(box)
 
     asyncio.run(learner())
 
@@ -178,8 +190,8 @@ def test_kinds_of_failure_are_counted() -> None:
     async def learner() -> None:
         box = batch_box(["one", "two", "three", "four"])
         with faults(refused=["one", "two"], rate_limited=["three"], retry_after=0):
-            await run(box)
-        assert box.status.text == "1 of 4 answered, 3 failed: 2 BadRequestError, 1 RateLimitError."
+            await run(box, "Run")
+        assert status(box) == "1 of 4 answered, 3 failed: 2 BadRequestError, 1 RateLimitError."
 
     asyncio.run(learner())
 
@@ -188,13 +200,12 @@ def test_kinds_of_failure_are_counted() -> None:
 def test_markup_in_questions_stays_text() -> None:
     async def learner() -> None:
         box = batch_box(["<b>bold</b><script>alert(1)</script>"])
-        await choose(box, b"question\n<img src=x onerror=alert(1)>\n", "<i>.csv")
-        assert "<i>" in box._source.text and "<i>" not in box._source.value and "<img" not in box._source.value
-        box._pasted.click()
-        await until(lambda: box._file is None)
-        await run(box)
-        assert box._table.rows[0][1] == "<b>bold</b><script>alert(1)</script>"  # the page shows it by textContent
-        assert "<script" not in box.status.value + box._progress.value + box._picture.value
+        await choose_file(box, b"question\n<img src=x onerror=alert(1)>\n", "<i>.csv")
+        assert "<i>" in line(box, "source") and "<i>" not in markup(box) and "<img" not in markup(box)
+        press(box, PASTED)
+        await run(box, "Run")
+        assert rows(box)[0][1] == "<b>bold</b><script>alert(1)</script>"  # the page shows it by textContent
+        assert "<script" not in markup(box)
 
     asyncio.run(learner())
 
@@ -202,14 +213,15 @@ def test_markup_in_questions_stays_text() -> None:
 def test_run_pressed_twice_is_one_run(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box(["What is Python?"])
-        box._go.click()
-        box._go.click()
-        await until(lambda: box._go.disabled)
-        box._go.click()
-        await until(lambda: not box._go.disabled)
+        press(box, "Run")
+        press(box, "Run")
+        await until(lambda: is_disabled(box, "Run"))
+        press(box, "Run", anyway=True)
+        await finished(box)
+        await until(lambda: not is_disabled(box, "Run"))
         assert asked(connected) == ["What is Python?"]
-        await run(box)  # afterwards, it can be run again
-        assert asked(connected) == ["What is Python?"] * 2 and len(box._table.rows) == 1
+        await run(box, "Run")  # afterwards, it can be run again
+        assert asked(connected) == ["What is Python?"] * 2 and len(rows(box)) == 1
 
     asyncio.run(learner())
 
@@ -218,17 +230,16 @@ def test_stop_keeps_what_is_done(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box(["quick", "hangs", "hangs too", "not sent"], max_concurrency=2)
         with faults(hanging=["hangs", "hangs too"]):
-            box._go.click()
+            press(box, "Run")
             await until(lambda: len(connected.served) == 3)
-            box._stop.click()
-            await until(lambda: not box._go.disabled)
+            await stop(box)
         assert asked(connected) == ["hangs", "hangs too", "quick"]
         said = "Stopped: 1 of 4 are done and kept; 2 calls were cut off (the service may charge for them)."
-        assert box.status.text == said
-        assert [row[:2] for row in box._table.rows] == [[1, "quick"]]
+        assert status(box) == said
+        assert [row[:2] for row in rows(box)] == [[1, "quick"]]
         assert [each["question"] for each in downloaded(box)] == ["quick"]
         assert said in repr(box)
-        assert box._stop.disabled and not box.busy
+        assert is_disabled(box, "Stop") and not is_disabled(box, "Run")
 
     asyncio.run(learner())
 
@@ -236,26 +247,25 @@ def test_stop_keeps_what_is_done(connected: MockAPI) -> None:
 def test_stop_before_anything_was_sent(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box(["What is Python?"])
-        box._go.click()
-        box._stop.click()
-        await until(lambda: box._work is not None and box._work.done() and not box._go.disabled)
-        assert box.status.text == "Stopped before anything was sent."
+        press(box, "Run")
+        press(box, "Stop", anyway=True)  # before the page knows that it is no longer grey
+        await until(lambda: status(box) and not is_disabled(box, "Run"))
+        assert status(box) == "Stopped before anything was sent."
         assert asked(connected) == []
 
     asyncio.run(learner())
 
 
-@practice
-def test_close_leaves_no_task() -> None:
+def test_close_leaves_no_task(connected: MockAPI) -> None:
     async def learner() -> None:
         before = asyncio.all_tasks()
         box = batch_box(["hangs"])
         with faults(hanging="hangs"):
-            box._go.click()
-            await until(lambda: box._run is not None and box._run.trace.calls)
+            press(box, "Run")
+            await until(lambda: connected.served)
             box.close()
             await until(lambda: asyncio.all_tasks() == before)
-        assert box.widget is None
+        assert shown(box) == ""
 
     asyncio.run(learner())
 
@@ -264,8 +274,8 @@ def test_close_leaves_no_task() -> None:
 def test_who_is_not_connected_is_told() -> None:
     async def learner() -> None:
         box = batch_box(["What is Python?"])
-        await run(box)
-        assert box.status.text == "This notebook is not connected yet. Run the cell with connect() first."
+        await run(box, "Run")
+        assert status(box) == "This notebook is not connected yet. Run the cell with connect() first."
 
     asyncio.run(learner())
 
@@ -273,15 +283,13 @@ def test_who_is_not_connected_is_told() -> None:
 def test_what_cannot_be_run_is_said(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box()
-        box._go.click()
-        await until(lambda: box.status.text)
-        assert box.status.text == "There are no questions. Write one a line into the field, or choose a CSV file."
-        box._field.value = "What is Python?"
+        await run(box, "Run")
+        assert status(box) == "There are no questions. Write one a line into the field, or choose a CSV file."
+        type_into(box, FIELD, "What is Python?")
         for limit in (0, 51, -3):
-            box._limit.value = limit
-            box._go.click()
-            await until(lambda limit=limit: f"{limit}." in box.status.text)  # type: ignore[misc]
-            assert box.status.text == (f"The limit in flight is {limit}. Give a whole number from 1 to 50, such as 10.")
+            type_into(box, LIMIT, limit)
+            await run(box, "Run")
+            assert status(box) == (f"The limit in flight is {limit}. Give a whole number from 1 to 50, such as 10.")
         assert asked(connected) == [] and not box.busy
 
     asyncio.run(learner())
@@ -295,8 +303,8 @@ def test_bad_arguments() -> None:
         batch_box(max_concurrency=0)
     with pytest.raises(BadInput, match="model is named"):
         batch_box(model="")
-    assert batch_box(model="my-own")._model.value == "my-own"
-    assert batch_box(["two\nlines"])._field.value == "two lines"
+    assert value(batch_box(model="my-own"), "Model") == "my-own"
+    assert value(batch_box(["two\nlines"]), FIELD) == "two lines"
 
 
 # ---- files -------------------------------------------------------------------------------------------------------
@@ -305,14 +313,15 @@ def test_bad_arguments() -> None:
 def test_a_file_is_used_until_the_text_is_wanted_again(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box(["pasted"])
-        said = await choose(box, b"\xef\xbb\xbfid;Question\r\n1;What is Go?\r\n2;\r\n3;What is K\xc3\xbcrze?\r\n")
+        said = await choose_file(box, b"\xef\xbb\xbfid;Question\r\n1;What is Go?\r\n2;\r\n3;What is K\xc3\xbcrze?\r\n")
         assert said == "2 questions from questions.csv (column Question); 1 empty cell skipped. The first: What is Go?"
-        await run(box)
+        await run(box, "Run")
         assert asked(connected) == ["What is Go?", "What is Kürze?"]
-        assert box._field.value == "pasted"
-        box._pasted.click()
-        await until(lambda: box._source.text == "")
-        await run(box)
+        assert value(box, FIELD) == "pasted"
+        press(box, PASTED)
+        await until(lambda: line(box, "source") == "")
+        assert not is_shown(box, PASTED)
+        await run(box, "Run")
         assert asked(connected)[-1] == "pasted"
 
     asyncio.run(learner())
@@ -321,16 +330,15 @@ def test_a_file_is_used_until_the_text_is_wanted_again(connected: MockAPI) -> No
 def test_the_column_is_chosen_where_it_is_not_clear(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box()
-        said = await choose(box, b'id,text\n1,"What, then, is Go?"\n')
+        said = await choose_file(box, b'id,text\n1,"What, then, is Go?"\n')
         assert said == "questions.csv has several columns. Choose the one that holds the questions."
-        box._go.click()
-        await until(lambda: box.status.text)
-        assert box.status.text == said
-        assert [label for label, _ in box._column.options] == ["…", "id", "text"]
-        box._column.value = 1
-        await until(lambda: "The first" in box._source.text)
-        assert box._source.text == "1 question from questions.csv (column text). The first: What, then, is Go?"
-        await run(box)
+        await run(box, "Run")
+        assert status(box) == said
+        assert options(box, COLUMN) == ["…", "id", "text"]
+        choose(box, COLUMN, "text")
+        await until(lambda: "The first" in line(box, "source"))
+        assert line(box, "source") == "1 question from questions.csv (column text). The first: What, then, is Go?"
+        await run(box, "Run")
         assert asked(connected) == ["What, then, is Go?"]
 
     asyncio.run(learner())
@@ -353,9 +361,9 @@ def test_the_column_is_chosen_where_it_is_not_clear(connected: MockAPI) -> None:
 def test_bad_files(content: bytes, happened: str, to_do: str) -> None:
     async def learner() -> None:
         box = batch_box(["pasted"])
-        said = await choose(box, content, "bad.csv")
+        said = await choose_file(box, content, "bad.csv")
         assert happened in said and to_do in said and "bad.csv" in said
-        assert box._field.value == "pasted"
+        assert value(box, FIELD) == "pasted"
 
     asyncio.run(learner())
 
@@ -363,9 +371,9 @@ def test_bad_files(content: bytes, happened: str, to_do: str) -> None:
 def test_a_bad_file_leaves_the_good_one_in_use(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box()
-        await choose(box, b"question\nWhat is Go?\n", "good.csv")
-        assert (await choose(box, b"", "bad.csv")).endswith("Until then good.csv stays in use.")
-        await run(box)
+        await choose_file(box, b"question\nWhat is Go?\n", "good.csv")
+        assert (await choose_file(box, b"", "bad.csv")).endswith("Until then good.csv stays in use.")
+        await run(box, "Run")
         assert asked(connected) == ["What is Go?"]
 
     asyncio.run(learner())
@@ -390,10 +398,9 @@ def test_good_files(content: bytes, questions: list[str]) -> None:
 def test_half_a_character_is_not_sent(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box()
-        box._field.value = "What is Go?\nhalf \ud83d"
-        box._go.click()
-        await until(lambda: box.status.text)
-        assert box.status.text.startswith("Question 2: The question holds half a character")
+        type_into(box, FIELD, "What is Go?\nhalf \ud83d")
+        await run(box, "Run")
+        assert status(box).startswith("Question 2: The question holds half a character")
         assert asked(connected) == []
 
     asyncio.run(learner())
@@ -412,19 +419,22 @@ def test_nothing_in_the_download_becomes_a_formula() -> None:
 # ---- the table's side of its talk with the page ------------------------------------------------------------------
 
 
-def test_the_page_fetches_rows_and_file(monkeypatch: pytest.MonkeyPatch, connected: MockAPI) -> None:
+@practice
+def test_the_page_fetches_rows_and_file() -> None:
     async def learner() -> None:
-        box, sent = batch_box(["What is Python?", "What is Go?"]), []
-        monkeypatch.setattr(box._table, "send", lambda content, buffers=None: sent.append((content, buffers)))
-        await run(box)
-        there = box._table.there
+        box = batch_box(["What is Python?", "What is Go?"])
+        await run(box, "Run")
+        table = find(box, "Download as CSV")
+        there = table.there
         assert there["count"] == 2
-        box._table._handle_custom_msg({"rows": 1, "edition": there["edition"]}, [])
-        box._table._handle_custom_msg({"rows": 0, "edition": there["edition"] - 1}, [])  # of an earlier run
-        box._table._handle_custom_msg({"file": True}, [])
-        (rows, _), (file, (content,)) = sent
-        assert rows == {"rows": box._table.rows[1:], "from": 1, "edition": there["edition"]}
-        assert file == {"file": "answers.csv"} and content == box._table_file()
+        with heard(table) as told:
+            message(table, {"rows": 0, "edition": there["edition"]})
+            message(table, {"rows": 1, "edition": there["edition"]})
+            message(table, {"rows": 0, "edition": there["edition"] - 1})  # of an earlier run
+            message(table, {"file": True})
+        (both, _), (last, _), (file, (content,)) = told
+        assert len(both["rows"]) == 2 and last == {"rows": both["rows"][1:], "from": 1, "edition": there["edition"]}
+        assert file == {"file": "answers.csv"} and content.startswith(b"\xef\xbb\xbf")
 
     asyncio.run(learner())
 
@@ -433,8 +443,8 @@ def test_the_page_fetches_rows_and_file(monkeypatch: pytest.MonkeyPatch, connect
 def test_a_long_text_is_cut_in_the_table_only() -> None:
     async def learner() -> None:
         box = batch_box(["long " * 2_000])
-        await run(box)
-        assert len(str(box._table.rows[0][1])) < 5_000 and "the CSV has all of it" in str(box._table.rows[0][1])
+        await run(box, "Run")
+        assert len(str(rows(box)[0][1])) < 5_000 and "the CSV has all of it" in str(rows(box)[0][1])
         assert downloaded(box)[0]["question"] == ("long " * 2_000).strip()
 
     asyncio.run(learner())

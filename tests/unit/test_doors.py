@@ -8,6 +8,7 @@ import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from waiting import until
 
 from helpers.mock_api import Faults, MockAPI, MockTransport
 from helpers.mock_api.server import Server
@@ -200,12 +201,6 @@ def test_a_closed_api_refuses_at_its_doors(door: tuple[MockAPI, dict[str, Any], 
         client.models.list()
     with pytest.raises(openai.BadRequestError, match="This API is closed"):
         asyncio.run(main())
-
-
-async def until(true: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 def test_a_client_that_hangs_up_ends_its_request_on_the_server(server: Server) -> None:

@@ -1,14 +1,31 @@
 """The key panel without a browser: what a reader sees, which mode it is then, and who saw the key."""
 
 import asyncio
+import gc
 import json
 import secrets
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
-import ipywidgets
 import pytest
+from boxes import (
+    displayed,
+    find,
+    finished,
+    front_end_state,
+    is_disabled,
+    line,
+    markup,
+    message,
+    press,
+    send_form,
+    shown,
+    status,
+    value,
+)
+from waiting import until
 
 from helpers import ask_ai, connect, session
 from helpers.mock_api import Faults, MockAPI
@@ -20,6 +37,8 @@ from helpers.widgets.base import Box
 from helpers.widgets.key_panel import KeyPanel, key_panel
 
 RIGHT, WRONG = f"sk-proj-{secrets.token_urlsafe(60)}", f"sk-proj-{secrets.token_urlsafe(60)}"
+GO_LIVE, BACK = "Go live", "Back to practice"
+ADDRESS, AMOUNT = "Address, only for another service than OpenAI", "Budget (USD)"
 NOT_SO = "did not accept the key that you typed (401): it is mistyped"
 
 
@@ -73,52 +92,27 @@ def learner(does: Callable[[KeyPanel], Awaitable[None]]) -> None:
     asyncio.run(begin())
 
 
-async def until(true: Callable[[], object]) -> None:
-    """Waits for something to happen."""
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.002)
-
-
-def press(panel: KeyPanel, key: str = "", address: str = "", budget: str = "") -> None:
-    """What the page sends for "Go live"."""
-    typed = {"sent": key, "beside": {"address": address, "budget": budget}}
-    panel._form._handle_custom_msg({}, [json.dumps(typed).encode()])
-
-
 async def go_live(panel: KeyPanel, key: str = "", address: str = "", budget: str = "") -> str:
     """What it says of that."""
-    before = panel._work
-    press(panel, key, address, budget)
-    await until(lambda: panel._work is not before and not panel.busy)
-    return panel.status.text
+    send_form(panel, GO_LIVE, key, address=address, budget=budget)
+    await finished(panel)
+    return status(panel)
 
 
 async def back(panel: KeyPanel) -> None:
-    panel._back.click()
-    await until(lambda: session.mode() == "practice" and not panel._form.waiting)
-
-
-def page(panel: KeyPanel) -> str:
-    """All that a front end is told of it, and its plain form."""
-    widgets = [] if panel.widget is None else _below(panel.widget)
-    states = [{name: str(value) for name, value in widget.get_state().items()} for widget in widgets]
-    return json.dumps([states, repr(panel)])
-
-
-def _below(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
-    return [widget, *(each for child in getattr(widget, "children", ()) for each in _below(child))]
+    press(panel, BACK)
+    await until(lambda: session.mode() == "practice" and not is_disabled(panel, GO_LIVE))
 
 
 def test_before_anything_it_says_how_things_stand(service: Service) -> None:
     async def looks(panel: KeyPanel) -> None:
-        assert panel._mode.text == session.in_words() == session.account().splitlines()[0]
-        assert panel._account.text == "Used so far: 0 answers, 0 tokens, 0 USD."
-        assert panel._key_there.text == (
+        assert line(panel, "mode") == session.in_words() == session.account().splitlines()[0]
+        assert line(panel, "account") == "Used so far: 0 answers, 0 tokens, 0 USD."
+        assert line(panel, "key-there") == (
             "No key for 127.0.0.1 was found, neither in the environment nor in a file named .env: type yours here."
         )
-        assert panel._back.disabled and not panel._form.disabled
-        assert [each["value"] for each in panel._form.beside] == ["", f"{BUDGET:g}"]
+        assert is_disabled(panel, BACK) and not is_disabled(panel, GO_LIVE)
+        assert [value(panel, name) for name in (ADDRESS, AMOUNT)] == ["", f"{BUDGET:g}"]
         assert not service.keys
 
     learner(looks)
@@ -128,22 +122,22 @@ def test_live_and_back_again(service: Service) -> None:
     async def goes(panel: KeyPanel) -> None:
         said = await go_live(panel, RIGHT, budget="0.5")
         assert "with the key that you typed, and cost money. It works: " in said and "connect() ends live mode." in said
-        assert session.mode() == "live" and panel._mode.text == session.in_words()
-        assert "Budget: 0.50 USD, 0 USD used.\nRate limits: not known." in panel._account.text
-        assert panel._key_there.text.startswith(f"In use: the key that you typed, at {service.url}.")
-        assert not panel._back.disabled
+        assert session.mode() == "live" and line(panel, "mode") == session.in_words()
+        assert "Budget: 0.50 USD, 0 USD used.\nRate limits: not known." in line(panel, "account")
+        assert line(panel, "key-there").startswith(f"In use: the key that you typed, at {service.url}.")
+        assert not is_disabled(panel, BACK)
         await ask_ai("What is Go?")
-        await until(lambda: "1 answer" in panel._account.text)  # it looks by itself
-        assert "Budget" not in panel.status.text, "what it says of the budget would not be true any more"
+        await until(lambda: "1 answer" in line(panel, "account"))  # it looks by itself
+        assert "Budget" not in status(panel), "what it says of the budget would not be true any more"
         await back(panel)
-        assert panel.status.text == "Back in practice mode: nothing is charged."
-        assert panel._mode.text == session.in_words() and panel._back.disabled
-        assert "Used so far: 0 answers" in panel._account.text
-        assert panel._key_there.text.endswith("already: the key that you typed. It is used if you type none.")
+        assert status(panel) == "Back in practice mode: nothing is charged."
+        assert line(panel, "mode") == session.in_words() and is_disabled(panel, BACK)
+        assert "Used so far: 0 answers" in line(panel, "account")
+        assert line(panel, "key-there").endswith("already: the key that you typed. It is used if you type none.")
         # the key is known, and the budget stays
-        assert "It works: " in await go_live(panel) and "Budget: 0.50 USD" in panel._account.text
+        assert "It works: " in await go_live(panel) and "Budget: 0.50 USD" in line(panel, "account")
         assert {*service.keys} == {RIGHT}
-        assert RIGHT not in page(panel)
+        assert RIGHT not in front_end_state(panel)
 
     learner(goes)
 
@@ -151,16 +145,16 @@ def test_live_and_back_again(service: Service) -> None:
 def test_a_wrong_key_changes_nothing_and_can_be_corrected(service: Service) -> None:
     async def goes(panel: KeyPanel) -> None:
         assert NOT_SO in await go_live(panel, WRONG)
-        assert session.mode() == "practice" and not panel._form.waiting
-        assert panel._key_there.text.startswith("No key for ")
+        assert session.mode() == "practice" and not is_disabled(panel, GO_LIVE)
+        assert line(panel, "key-there").startswith("No key for ")
         await go_live(panel, RIGHT)
         assert session.mode() == "live"
         # in live mode too
         assert NOT_SO in await go_live(panel, WRONG)
-        assert session.mode() == "live" and panel._key_there.text.startswith("In use: the key that you typed")
+        assert session.mode() == "live" and line(panel, "key-there").startswith("In use: the key that you typed")
         await ask_ai("What is Go?")
         assert service.keys == [WRONG, RIGHT, WRONG, RIGHT]
-        assert WRONG not in page(panel) and RIGHT not in page(panel)
+        assert WRONG not in front_end_state(panel) and RIGHT not in front_end_state(panel)
 
     learner(goes)
 
@@ -169,14 +163,14 @@ def test_a_key_that_is_typed_comes_before_one_that_is_found(service: Service) ->
     Path(".env").write_text(f"OPENAI_API_KEY={WRONG}\n")
 
     async def goes(panel: KeyPanel) -> None:
-        assert panel._key_there.text == (
+        assert line(panel, "key-there") == (
             f"There is a key for {service.url} already: the key in .env. It is used if you type none."
         )
         assert "did not accept the key in .env (401)" in await go_live(panel)
         await go_live(panel, f"  {RIGHT}\t")
         assert session.mode() == "live"
         assert service.keys == [WRONG, RIGHT]
-        assert WRONG not in page(panel)
+        assert WRONG not in front_end_state(panel)
 
     learner(goes)
 
@@ -201,9 +195,9 @@ def test_a_key_that_is_typed_comes_before_one_that_is_found(service: Service) ->
 def test_what_is_wrong_is_said_and_the_mode_stays(service: Service, typed: dict[str, str], said: str) -> None:
     async def goes(panel: KeyPanel) -> None:
         assert (await go_live(panel, **typed)).startswith(said)
-        assert session.mode() == "practice" and not panel._form.waiting
+        assert session.mode() == "practice" and not is_disabled(panel, GO_LIVE)
         assert not service.keys
-        assert WRONG not in page(panel), "what was typed is not repeated: it may be a key in the wrong field"
+        assert WRONG not in front_end_state(panel), "what was typed is not repeated: it may be a key in the wrong field"
 
     learner(goes)
 
@@ -215,7 +209,7 @@ def test_ways_to_write_a_budget(service: Service, typed: str, usd: float) -> Non
     async def goes(panel: KeyPanel) -> None:
         await go_live(panel, RIGHT, budget=typed)
         assert state.live is not None and state.live.budget == usd
-        assert panel._form.beside[1]["value"] == f"{usd:g}"
+        assert value(panel, AMOUNT) == f"{usd:g}"
 
     learner(goes)
 
@@ -236,7 +230,7 @@ def test_a_service_that_has_no_list_of_models(service: Service, monkeypatch: pyt
         assert "It does not list its models (404): Not Found. So it could not be checked" in said
         assert "the first call tells" in said and "It works" not in said
         await ask_ai("What is Go?")
-        assert RIGHT not in page(panel)
+        assert RIGHT not in front_end_state(panel)
 
     learner(goes)
 
@@ -259,7 +253,7 @@ def test_a_service_on_this_computer_needs_no_key(service: Service, monkeypatch: 
     monkeypatch.setattr("helpers.session.live.access.is_here", lambda url: True)
 
     async def goes(panel: KeyPanel) -> None:
-        assert panel._key_there.text.endswith(
+        assert line(panel, "key-there").endswith(
             "is a service on this computer: it is asked without a key, if you type none."
         )
         service.right.add("no-key")
@@ -274,11 +268,11 @@ def test_a_service_on_this_computer_needs_no_key(service: Service, monkeypatch: 
 def test_the_page_stays_alive_while_the_key_is_checked(service: Service) -> None:
     async def goes(panel: KeyPanel) -> None:
         service.may_answer.clear()
-        press(panel, RIGHT)
-        await until(lambda: panel.status.text.startswith("Checking"))
-        assert panel.status.text == f"Checking the key that you typed at {service.url} … (this costs nothing)"
-        assert panel._form.waiting and session.mode() == "practice"
-        press(panel, WRONG)  # Enter, once more
+        send_form(panel, GO_LIVE, RIGHT)
+        await until(lambda: status(panel).startswith("Checking"))
+        assert status(panel) == f"Checking the key that you typed at {service.url} … (this costs nothing)"
+        assert is_disabled(panel, GO_LIVE) and session.mode() == "practice"
+        send_form(panel, GO_LIVE, WRONG, anyway=True)  # Enter, once more, before the page knows that it waits
         await asyncio.sleep(0.01)
         service.may_answer.set()
         await until(lambda: session.mode() == "live")
@@ -291,14 +285,14 @@ def test_who_comes_back_while_a_key_is_checked_stays_in_practice_mode(service: S
     async def goes(panel: KeyPanel) -> None:
         await go_live(panel, RIGHT)
         service.may_answer.clear()
-        press(panel, WRONG)
-        await until(lambda: panel.status.text.startswith("Checking"))
-        panel._back.click()
+        send_form(panel, GO_LIVE, WRONG)
+        await until(lambda: status(panel).startswith("Checking"))
+        press(panel, BACK)
         await until(lambda: not panel.busy)
         service.may_answer.set()
         await asyncio.sleep(0.05)
-        assert session.mode() == "practice" and panel.status.text == "Back in practice mode: nothing is charged."
-        assert not panel._form.waiting
+        assert session.mode() == "practice" and status(panel) == "Back in practice mode: nothing is charged."
+        assert not is_disabled(panel, GO_LIVE)
 
     learner(goes)
 
@@ -306,8 +300,8 @@ def test_who_comes_back_while_a_key_is_checked_stays_in_practice_mode(service: S
 def test_a_cell_that_is_run_again_while_a_key_is_checked(service: Service) -> None:
     async def goes(panel: KeyPanel) -> None:
         service.may_answer.clear()
-        press(panel, RIGHT)
-        await until(lambda: panel.status.text.startswith("Checking"))
+        send_form(panel, GO_LIVE, RIGHT)
+        await until(lambda: status(panel).startswith("Checking"))
         panel.close()
         service.may_answer.set()
         await until(lambda: not panel.busy)
@@ -321,10 +315,10 @@ def test_what_a_cell_does_is_seen(service: Service) -> None:
         assert NOT_SO in await go_live(panel, WRONG)
         Path(".env").write_text(f"OPENAI_API_KEY={RIGHT}\n")
         await asyncio.to_thread(connect, live=True, budget=2)
-        await until(lambda: panel._mode.text == session.in_words())
-        assert panel.status.text == "" and not panel._back.disabled
-        assert panel._form.beside[1]["value"] == "2"
-        assert "the key in .env" in panel._key_there.text
+        await until(lambda: line(panel, "mode") == session.in_words())
+        assert status(panel) == "" and not is_disabled(panel, BACK)
+        assert value(panel, AMOUNT) == "2"
+        assert "the key in .env" in line(panel, "key-there")
 
     learner(goes)
 
@@ -333,10 +327,12 @@ def test_in_a_class_it_is_switched_off(service: Service, monkeypatch: pytest.Mon
     monkeypatch.setenv("WORKBOOK_MODE", "practice")
 
     async def goes(panel: KeyPanel) -> None:
-        assert panel._key_there.text.startswith("Live mode is switched off here (WORKBOOK_MODE=practice)")
-        assert panel._form.disabled and panel._back.disabled
+        assert line(panel, "key-there").startswith("Live mode is switched off here (WORKBOOK_MODE=practice)")
+        assert is_disabled(panel, GO_LIVE) and is_disabled(panel, BACK)
         # whatever the page may send
-        assert (await go_live(panel, RIGHT)).startswith("Live mode is switched off here")
+        send_form(panel, GO_LIVE, RIGHT, anyway=True)
+        await finished(panel)
+        assert status(panel).startswith("Live mode is switched off here")
         assert session.mode() == "practice" and not service.keys
 
     learner(goes)
@@ -345,10 +341,11 @@ def test_in_a_class_it_is_switched_off(service: Service, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("content", [None, "sent", [], {}, {"sent": 1}, {"sent": "a", "beside": {}}])
 def test_messages_that_are_none(service: Service, content: object) -> None:
     async def goes(panel: KeyPanel) -> None:
-        panel._form._handle_custom_msg(content, [json.dumps(content).encode()])
-        panel._form._handle_custom_msg(content, [])
+        form = find(panel, GO_LIVE)
+        message(form, content, [json.dumps(content).encode()])
+        message(form, content)
         await asyncio.sleep(0.01)
-        assert not panel.busy and panel.status.text == ""
+        assert not panel.busy and status(panel) == ""
 
     learner(goes)
 
@@ -361,7 +358,7 @@ def test_what_goes_wrong_in_the_background_shows_no_key(service: Service, monkey
 
     async def goes(panel: KeyPanel) -> None:
         assert "RuntimeError: a bug" in await go_live(panel, RIGHT)
-        assert "Traceback" in panel.status.value and RIGHT not in page(panel)
+        assert "Traceback" in markup(panel) and RIGHT not in front_end_state(panel)
 
     learner(goes)
 
@@ -376,7 +373,7 @@ def test_an_event_loop_that_tells_what_it_runs_shows_no_key(
         loop = asyncio.get_running_loop()
         loop.set_debug(True)
         loop.slow_callback_duration = 0.0
-        press(panel, key)
+        send_form(panel, GO_LIVE, key)
         await asyncio.sleep(0)
         loop.slow_callback_duration = 10.0
         await until(lambda: session.mode() == "live")
@@ -384,23 +381,26 @@ def test_an_event_loop_that_tells_what_it_runs_shows_no_key(
     with caplog.at_level("WARNING", "asyncio"):
         learner(goes)
     said = [record.getMessage() for record in caplog.records]
-    assert any("_safely" in each for each in said)
+    assert any("(your key, hidden)" in each for each in said), "it did tell of this call"
     assert not any("sk-proj" in each for each in said), "not even its beginning"
 
 
 def test_nothing_of_it_is_left(service: Service) -> None:
     async def begin() -> None:
         others, panel = asyncio.all_tasks(), key_panel()
+        left = weakref.ref(panel)
         panel.close()
-        assert panel._timer is not None and panel._timer.cancelled()
-        assert asyncio.all_tasks() == others and panel.widget is None
+        assert asyncio.all_tasks() == others and shown(panel) == ""
+        del panel
+        gc.collect()
+        assert left() is None, "a timer still looks at the session for it"
 
     asyncio.run(begin())
 
 
 def test_without_a_front_end_it_is_plain_text(service: Service) -> None:
     async def goes(panel: KeyPanel) -> None:
-        assert isinstance(panel, Box) and panel._repr_mimebundle_()["text/plain"] == repr(panel)
+        assert isinstance(panel, Box) and displayed(panel)["text/plain"] == repr(panel)
         before = repr(panel)
         await go_live(panel, RIGHT)
         assert repr(panel) == before.replace("Now: practice mode.", "Now: live mode.")
@@ -412,5 +412,5 @@ def test_without_a_front_end_it_is_plain_text(service: Service) -> None:
 
 def test_before_connect(fresh_session: State) -> None:
     panel = key_panel()
-    assert panel._mode.text == "Not connected yet: run the cell with connect()."
+    assert line(panel, "mode") == "Not connected yet: run the cell with connect()."
     assert "Now: not connected yet." in repr(panel)

@@ -2,15 +2,30 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from xml.etree import ElementTree
 
 import pytest
+from boxes import (
+    choose,
+    displayed,
+    is_disabled,
+    line,
+    options,
+    picture,
+    press,
+    run,
+    shown,
+    slide,
+    status,
+    stop,
+    value,
+    words_in_picture,
+)
+from waiting import until
 
 from helpers import BadInput, WorkbookError, concurrency_lab, session, watch
 from helpers.mock_api import MockAPI
 from helpers.session.state import State
-from helpers.widgets.lab import MOST, ConcurrencyLab, Measured, Setting, _knee, _LabAPI, _Measurement
+from helpers.widgets.lab import MOST, ConcurrencyLab, LabAPI, Measured, Measurement, Setting, knee
 from helpers.wire import send
 
 QUICK = 0.15  # seconds
@@ -23,30 +38,22 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("helpers.widgets.lab.SECONDS", QUICK)
 
 
-async def until(true: Callable[[], object]) -> None:
-    """Waits for something to happen."""
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.002)
-
-
 async def measured_by_hand(lab: ConcurrencyLab, limit: int) -> None:
-    before, lab._limit.value = lab._work, limit
-    lab._start.click()
-    await until(lambda: lab._work is not before and not lab.busy)
+    slide(lab, "calls in flight", limit)
+    await run(lab, "Measure")
 
 
-def words(lab: ConcurrencyLab) -> list[str]:
-    """All that stands in the picture, its title first."""
-    return [text for each in ElementTree.fromstring(lab._picture.value).iter() if (text := each.text)]
+def usable(lab: ConcurrencyLab) -> list[str]:
+    """The buttons that are not grey."""
+    return [name for name in ("Measure", "Stop", "Clear") if not is_disabled(lab, name)]
 
 
 # ---- what is measured ---------------------------------------------------------------------------------------------
 
 
-def a_run(*replies: tuple[float, float | None], setting: Setting = FAST) -> _Measurement:
+def a_run(*replies: tuple[float, float | None], setting: Setting = FAST) -> Measurement:
     """One that has been measured from second 10 to 14."""
-    run = _Measurement(_LabAPI(setting), setting, 8, 4.0)
+    run = Measurement(LabAPI(setting), setting, 8, 4.0)
     run.begins, run.ends, run.replies = 10.0, 14.0, list(replies)
     return run
 
@@ -73,7 +80,7 @@ def test_a_measurement_without_an_answer() -> None:
 
 @pytest.mark.parametrize("setting", [FAST, STRICT])
 def test_what_is_counted_is_what_the_mock_api_did(setting: Setting) -> None:
-    run = _Measurement(_LabAPI(setting), setting, 6, 0.4)
+    run = Measurement(LabAPI(setting), setting, 6, 0.4)
     asyncio.run(run.measure())
     did = Counter(each.outcome for each in run.api.served)
     answers = sum(seconds is not None for _, seconds in run.replies)
@@ -89,14 +96,14 @@ def test_what_is_counted_is_what_the_mock_api_did(setting: Setting) -> None:
 def test_no_more_than_the_limit_are_in_flight() -> None:
     inside = most = 0
 
-    class Counting(_LabAPI):
+    class Counting(LabAPI):
         def handle(self, *request: object) -> object:
             nonlocal inside, most
             inside += 1
             most = max(most, inside)
             return super().handle(*request)  # type: ignore[arg-type]
 
-    class Run(_Measurement):
+    class Run(Measurement):
         def count(self) -> None:
             nonlocal inside
             inside -= 1
@@ -115,7 +122,7 @@ def test_no_more_than_the_limit_are_in_flight() -> None:
 
 def test_a_worker_asks_again_after_a_429() -> None:
     setting = Setting(20, 0.05)
-    run = _Measurement(_LabAPI(setting), setting, 12, 1.0)
+    run = Measurement(LabAPI(setting), setting, 12, 1.0)
     asyncio.run(run.measure())
     waited = [seconds for _, seconds in run.replies if seconds is not None]
     assert len(waited) < len(run.replies)
@@ -123,11 +130,11 @@ def test_a_worker_asks_again_after_a_429() -> None:
 
 
 def test_the_apis_own_latency_and_limit() -> None:
-    api = _LabAPI(Setting(20, 0.5))
+    api = LabAPI(Setting(20, 0.5))
     body = b'{"model": "gpt-6-luna", "messages": [{"role": "user", "content": "Hello"}]}'
     assert api.handle("POST", "/v1/chat/completions", {"authorization": "Bearer x"}, body).status == 200
     assert api.handle("POST", "/v1/chat/completions", {"authorization": "Bearer x"}, body).status == 429
-    free = _LabAPI(Setting(None, 0.5))
+    free = LabAPI(Setting(None, 0.5))
     waits = [
         free.handle("POST", "/v1/chat/completions", {"authorization": "Bearer x"}, body).before for _ in range(200)
     ]
@@ -138,7 +145,7 @@ def test_the_apis_own_latency_and_limit() -> None:
 @pytest.mark.usefixtures("connected")
 def test_the_pace_of_the_notebook_is_not_the_labs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKBOOK_PACE", "0.001")
-    assert _LabAPI(FAST).clock.pace == 1.0
+    assert LabAPI(FAST).clock.pace == 1.0
 
 
 # ---- what else there is, is not touched -----------------------------------------------------------------------------
@@ -187,32 +194,33 @@ def test_a_measurement_in_words() -> None:
 def test_the_knee_is_told_only_by_points_on_both_sides_of_it() -> None:
     under, over = Measured(5, 10.0, 0.0, 0.6), Measured(15, 20.0, 0.3, 1.2)
     near, far = Measured(8, 16.0, 0.01, 0.6), Measured(40, 20.0, 0.7, 3.0)
-    assert _knee({}) == _knee({5: under}) == _knee({5: under, 8: near}) == _knee({15: over, 40: far}) == ""
-    assert _knee({5: under, 40: far}).startswith("The knee lies between 5 and 40: ")
-    assert _knee({5: under, 40: far, 15: over, 8: near}).startswith("The knee lies between 8 and 15: ")
+    assert knee({}) == knee({5: under}) == knee({5: under, 8: near}) == knee({15: over, 40: far}) == ""
+    assert knee({5: under, 40: far}).startswith("The knee lies between 5 and 40: ")
+    assert knee({5: under, 40: far, 15: over, 8: near}).startswith("The knee lies between 8 and 15: ")
     # by chance a point beyond it has hardly any refusals
-    assert _knee({5: under, 15: over, 16: Measured(16, 19.0, 0.0, 0.6)}).startswith("The knee lies between 5 and 15: ")
+    assert knee({5: under, 15: over, 16: Measured(16, 19.0, 0.0, 0.6)}).startswith("The knee lies between 5 and 15: ")
 
 
 def test_by_hand() -> None:
     async def learner() -> None:
         lab = concurrency_lab(requests_per_second=None, latency=0.2)
-        assert not lab._start.disabled and lab._stop.disabled and lab._clear.disabled
-        assert "takes about" in lab._about.text and "nothing is charged" in lab._about.text
-        assert words(lab)[0].endswith("; no rate limit, latency 0.2 s. Nothing measured yet.")
-        lab._start.click()
-        await until(lambda: lab.busy and lab._progress.text)
-        assert lab._start.disabled and not lab._stop.disabled and lab._rate.disabled
-        assert lab.status.text == "Measuring 2 in flight …"
+        assert usable(lab) == ["Measure"]
+        assert "takes about" in line(lab, "explained") and "nothing is charged" in line(lab, "explained")
+        assert words_in_picture(lab)[0].endswith("; no rate limit, latency 0.2 s. Nothing measured yet.")
+        press(lab, "Measure")
+        await until(lambda: lab.busy and line(lab, "progress"))
+        assert usable(lab) == ["Stop"]
+        assert is_disabled(lab, "rate limit") and is_disabled(lab, "latency of a call")
+        assert status(lab) == "Measuring 2 in flight …"
         await until(lambda: not lab.busy)
         measured = lab.points[lab.setting][2]
-        assert lab.status.text == str(measured) and lab._progress.text == ""
-        assert str(measured) in words(lab)[0]
-        assert f"{measured.answers_per_second:.1f}" in words(lab)
-        assert not lab._start.disabled and lab._stop.disabled and not lab._clear.disabled
-        lab._clear.click()
+        assert status(lab) == str(measured) and line(lab, "progress") == ""
+        assert str(measured) in words_in_picture(lab)[0]
+        assert f"{measured.answers_per_second:.1f}" in words_in_picture(lab)
+        assert usable(lab) == ["Measure", "Clear"]
+        press(lab, "Clear")
         await until(lambda: not lab.points)
-        assert lab._clear.disabled and "Nothing measured yet." in words(lab)[0]
+        assert is_disabled(lab, "Clear") and "Nothing measured yet." in words_in_picture(lab)[0]
 
     asyncio.run(learner())
 
@@ -223,7 +231,7 @@ def test_a_limit_measured_again_replaces_its_point() -> None:
         for limit in (3, 2, 3):
             await measured_by_hand(lab, limit)
         assert sorted(lab.points[FAST]) == [2, 3]
-        assert lab._picture.value.count("<circle") == 6
+        assert picture(lab).count("<circle") == 6
 
     asyncio.run(learner())
 
@@ -234,16 +242,18 @@ def test_what_is_being_measured_is_hollow_and_the_setting_before_is_grey(monkeyp
     async def learner() -> None:
         lab = concurrency_lab(requests_per_second=20, latency=0.2)
         await measured_by_hand(lab, 2)
-        assert "being measured" not in words(lab) and "<rect" in lab._picture.value
-        lab._rate.value = 40
-        await until(lambda: "the setting before: 20 a second, latency 0.2 s" in words(lab))
-        assert words(lab)[0].endswith("Nothing measured yet.") and "rate limit: 40 a second" in words(lab)
-        lab._start.click()
-        await until(lambda: "being measured" in words(lab))
+        assert "being measured" not in words_in_picture(lab) and "<rect" in picture(lab)
+        choose(lab, "rate limit", "40 a second")
+        await until(lambda: "the setting before: 20 a second, latency 0.2 s" in words_in_picture(lab))
+        assert words_in_picture(lab)[0].endswith(
+            "Nothing measured yet."
+        ) and "rate limit: 40 a second" in words_in_picture(lab)
+        press(lab, "Measure")
+        await until(lambda: "being measured" in words_in_picture(lab))
         await until(lambda: not lab.busy)
-        lab._rate.value = 20  # the points of this setting are still there
-        await until(lambda: "the setting before: 40 a second, latency 0.2 s" in words(lab))
-        assert "At 2 in flight" in words(lab)[0]
+        choose(lab, "rate limit", "20 a second")  # the points of this setting are still there
+        await until(lambda: "the setting before: 40 a second, latency 0.2 s" in words_in_picture(lab))
+        assert "At 2 in flight" in words_in_picture(lab)[0]
 
     asyncio.run(learner())
 
@@ -251,12 +261,12 @@ def test_what_is_being_measured_is_hollow_and_the_setting_before_is_grey(monkeyp
 def test_stop() -> None:
     async def learner() -> None:
         lab = concurrency_lab()
-        lab._start.click()
+        press(lab, "Measure")
         await until(lambda: lab.api and lab.api.served)
-        lab._stop.click()
-        await until(lambda: not lab.busy)
-        assert lab.status.text == "Stopped: nothing is kept of this measurement."
-        assert "Nothing measured yet." in words(lab)[0] and not lab._start.disabled and lab._stop.disabled
+        await stop(lab)
+        assert status(lab) == "Stopped: nothing is kept of this measurement."
+        assert "Nothing measured yet." in words_in_picture(lab)[0]
+        assert usable(lab) == ["Measure"]
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(learner())
@@ -268,12 +278,12 @@ def test_an_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def learner() -> None:
         lab = concurrency_lab(latency=0.05)
-        monkeypatch.setattr(_LabAPI, "handle", broken)
+        monkeypatch.setattr(LabAPI, "handle", broken)
         await measured_by_hand(lab, 2)
-        assert lab.status.text == "Something went wrong in this box: OSError: out of order. Run its cell again."
+        assert status(lab) == "Something went wrong in this box: OSError: out of order. Run its cell again."
         with pytest.raises(WorkbookError, match="was broken off"):
             await lab.measure(2)
-        assert not lab._start.disabled
+        assert not is_disabled(lab, "Measure")
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(learner())
@@ -289,7 +299,7 @@ def test_in_plain_text() -> None:
         "        2                4.0     0 %            -",
         "       15               20.0    34 %       1.12 s",
     ]
-    assert lab._repr_mimebundle_()["text/plain"] == repr(lab)
+    assert displayed(lab)["text/plain"] == repr(lab)
 
 
 # ---- from code ------------------------------------------------------------------------------------------------------
@@ -299,8 +309,8 @@ def test_from_code_it_is_shown_too() -> None:
     async def learner() -> None:
         lab = concurrency_lab(latency=0.05)
         measured = await lab.measure(4, seconds=QUICK)
-        assert lab.points == {lab.setting: {4: measured}} and lab._limit.value == 4
-        assert str(measured) in lab.status.text
+        assert lab.points == {lab.setting: {4: measured}} and value(lab, "calls in flight") == 4
+        assert str(measured) in status(lab)
 
     asyncio.run(learner())
 
@@ -312,7 +322,7 @@ def test_one_measurement_at_a_time() -> None:
         await until(lambda: lab.busy)
         with pytest.raises(WorkbookError, match="measuring already"):
             await lab.measure(2)
-        lab._stop.click()
+        press(lab, "Stop")
         with pytest.raises(WorkbookError, match="was broken off"):
             await first
         lab.close()
@@ -339,10 +349,10 @@ def test_who_cancels_the_caller_cancels_the_measurement() -> None:
 def test_close_ends_all() -> None:
     async def learner() -> None:
         lab = concurrency_lab()
-        lab._start.click()
+        press(lab, "Measure")
         await until(lambda: lab.api and lab.api.served)
         lab.close()
-        assert lab.widget is None
+        assert shown(lab) == ""
         await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
         lab.close()
 
@@ -373,7 +383,7 @@ def test_seconds_that_are_none(seconds: object) -> None:
 def test_a_setting_that_is_not_offered_is_offered_then() -> None:
     lab = concurrency_lab(requests_per_second=15, latency=0.75)
     assert lab.setting == Setting(15, 0.75)
-    assert [label for label, _ in lab._rate.options] == [
+    assert options(lab, "rate limit") == [
         *("10 a second", "15 a second", "20 a second", "40 a second"),
         "none",
     ]

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-import ipywidgets
 import pytest
+from boxes import choose, displayed, is_chosen, markup, press, status, type_into, value
 
 from helpers import BadInput, Trace, ask_ai, async_multiple_calls, compare_models, estimate, faults, predict, watch
 from helpers.widgets import prediction as module
@@ -13,6 +13,7 @@ from helpers.widgets.prediction import Prediction
 
 pytestmark = pytest.mark.usefixtures("connected")
 
+FIELD = "I expect"
 MODELS = ["gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-sol"]
 
 
@@ -22,20 +23,9 @@ def nothing_written(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def inputs(prediction: Prediction, kind: type) -> list[Any]:
-    assert prediction.widget is not None
-
-    def walk(widget: Any) -> Iterator[Any]:
-        yield widget
-        for child in getattr(widget, "children", ()):
-            yield from walk(child)
-
-    return [each for each in walk(prediction.widget) if isinstance(each, kind)]
-
-
 def typed(prediction: Prediction, text: str) -> str:
-    inputs(prediction, ipywidgets.Text)[0].value = text
-    return prediction.status.text
+    type_into(prediction, FIELD, text)
+    return status(prediction)
 
 
 def recorded(work: Callable[[], Coroutine[Any, Any, object]], **failing: Any) -> Trace:
@@ -60,7 +50,7 @@ def test_a_number_is_noted(text: str, noted: str) -> None:
 def test_nonsense_gets_a_sentence(text: str) -> None:
     prediction = predict("How long?", "seconds")
     assert typed(prediction, text).endswith("is not a number. Write digits, such as 2.5.")
-    assert len(prediction.status.text) < 120 and "<b>" not in prediction.status.value
+    assert len(status(prediction)) < 120 and "<b>" not in markup(prediction)
     assert prediction.predicted is None
 
 
@@ -113,8 +103,8 @@ def test_the_ways_to_write_a_number(text: str, seconds: float) -> None:
 def test_what_is_wrong_with_a_number_is_said_as_it_is(text: str, why: str) -> None:
     prediction = predict("How long?", "seconds")
     typed(prediction, "3")
-    assert why in typed(prediction, text) and prediction.status.text.startswith(repr(text)[:39])
-    assert "not a number" not in prediction.status.text
+    assert why in typed(prediction, text) and status(prediction).startswith(repr(text)[:39])
+    assert "not a number" not in status(prediction)
     assert prediction.predicted is None, "nor what was there before"
 
 
@@ -134,9 +124,7 @@ def test_a_count_is_read_as_one(text: str, noted: str) -> None:
     prediction = predict("How many?", "requests")
     assert typed(prediction, text).startswith(f"Noted: {noted}.")
     again = predict("How many?", "requests")
-    assert typed(again, inputs(again, ipywidgets.Text)[0].value + " ").startswith(f"Noted: {noted}."), (
-        "as it comes back"
-    )
+    assert typed(again, value(again, FIELD) + " ").startswith(f"Noted: {noted}."), "as it comes back"
     for other in ("120 ms", "2x"):
         assert "is something else than a number of requests" in typed(prediction, other)
     assert typed(prediction, "ten") == "'ten' is written in letters. Write digits, such as 10."
@@ -151,8 +139,8 @@ def test_what_is_emptied_is_forgotten() -> None:
 def test_a_cell_that_is_run_again_keeps_what_was_predicted() -> None:
     typed(predict("How long?", "seconds"), "3")
     again = predict("How long?", "seconds")
-    assert inputs(again, ipywidgets.Text)[0].value == "3"
-    assert again.status.text.startswith("Noted: 3.0 s")
+    assert value(again, FIELD) == "3"
+    assert status(again).startswith("Noted: 3.0 s")
     assert predict("Another question?", "seconds").predicted is None
 
 
@@ -173,8 +161,8 @@ def test_seconds(predicted: str | None, measured: float, said: str) -> None:
     if predicted is not None:
         typed(prediction, predicted)
     assert repr(prediction.compare(measured)) == said
-    assert prediction.status.text == said
-    assert said in prediction.compare(measured)._repr_html_()
+    assert status(prediction) == said
+    assert said in displayed(prediction.compare(measured))["text/html"]
 
 
 def test_of_a_trace_the_seconds_the_requests_and_the_answers_are_taken() -> None:
@@ -233,25 +221,23 @@ def test_an_order_is_that_of_the_ends() -> None:
     trace = recorded(lambda: compare_models("What is Go?", MODELS))
     ended = [call.model for call in sorted(trace.calls, key=lambda call: call.done or 0)]
     prediction = predict("In what order?", "order", of=MODELS)
-    places = inputs(prediction, ipywidgets.Dropdown)
-    assert len(places) == 3
-    places[0].value = ended[0]
-    assert prediction.status.text == "2 places to go."
-    places[1].value = ended[0]
-    assert prediction.status.text.startswith(f"{ended[0]} stands there twice.")
+    choose(prediction, "1.", ended[0])
+    assert status(prediction) == "2 places to go."
+    choose(prediction, "2.", ended[0])
+    assert status(prediction).startswith(f"{ended[0]} stands there twice.")
     assert prediction.predicted is None
-    places[1].value, places[2].value = ended[1], ended[2]
-    assert prediction.status.text.startswith(f"Noted: {', then '.join(ended)}.")
+    choose(prediction, "2.", ended[1])
+    choose(prediction, "3.", ended[2])
+    assert status(prediction).startswith(f"Noted: {', then '.join(ended)}.")
     assert repr(prediction.compare(trace)).endswith("That is what you said.")
     assert repr(prediction.compare(ended[::-1])).endswith("Not what you said.")
 
 
 def test_a_choice() -> None:
     prediction = predict("Who wins?", "choice", of=["always the same", "not always"])
-    always, _ = inputs(prediction, ipywidgets.Button)
-    always.click()
-    assert prediction.status.text == "Noted: always the same. Run the next cells and see."
-    assert "workbook-chosen" in always._dom_classes
+    press(prediction, "always the same")
+    assert status(prediction) == "Noted: always the same. Run the next cells and see."
+    assert is_chosen(prediction, "always the same") and not is_chosen(prediction, "not always")
     assert repr(prediction.compare("not always")).endswith("What happened: not always. Not what you said.")
 
 
@@ -285,6 +271,5 @@ def test_bad_settings() -> None:
 def test_it_reads_well_without_a_front_end() -> None:
     prediction = predict("How many `requests` <b>are sent</b>?", "requests")
     assert repr(prediction) == "Your prediction: How many `requests` <b>are sent</b>?"
-    shown = inputs(prediction, ipywidgets.HTML)
-    assert "<code>requests</code> &lt;b&gt;" in "".join(each.value for each in shown)
+    assert "<code>requests</code> &lt;b&gt;" in markup(prediction)
     assert "a / b" in repr(predict("Which?", "choice", of=["a", "b"]))

@@ -5,60 +5,65 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from boxes import (
+    cards,
+    ctrl_enter,
+    displayed,
+    finished,
+    front_end_state,
+    is_disabled,
+    line,
+    markup,
+    picture,
+    press,
+    run,
+    shown,
+    status,
+    stop,
+    tick,
+    type_into,
+)
+from waiting import until
 
 from helpers import BadInput, connect, faults, question_box, watch
 from helpers.mock_api import MockAPI
 from helpers.mock_api.server import Server
 from helpers.session.state import state
-from helpers.widgets.ask import QuestionBox
+from helpers.widgets import ask
 
 pytestmark = pytest.mark.usefixtures("connected")
 
+FIELD = "Your question (Ctrl+Enter asks)"
 THREE = ["gpt-6-luna", "gpt-6.1-terra", "gpt-6.1-sol"]
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Waits for something to happen."""
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.002)
-
-
-async def asked(box: QuestionBox) -> None:
-    before = box._work
-    box._ask.click()
-    await until(lambda: box._work is not before and not box.busy)
-
-
-def page(box: QuestionBox) -> str:
-    """All that the box shows as text or HTML."""
-    return "\n".join([box.status.value, *(card.shown.value for card in box._shown), box._totals.value])
 
 
 def test_it_asks_the_ticked_models_and_shows_each_answer(connected: MockAPI) -> None:
     async def learner() -> None:
         box = question_box("What is Python?")
-        box._ticks["gpt-6.1-sol"].value = False
-        await asked(box)
+        tick(box, "gpt-6.1-sol", False)
+        await run(box, "Ask")
         assert {each.model for each in connected.served} == {"gpt-6-luna", "gpt-6.1-terra"}
-        assert box.status.text == "2 answers."
-        assert [card.model for card in box._shown] == ["gpt-6-luna", "gpt-6.1-terra"]
-        assert "Python is a general-purpose programming language" in page(box)
-        assert "first word after" in page(box) and "tokens" in page(box) and "USD" in page(box)
-        assert "This notebook so far: 2 answers" in box._totals.text
-        assert "nothing is charged" in box._totals.text
+        assert status(box) == "2 answers."
+        assert [card.model for card in cards(box)] == ["gpt-6-luna", "gpt-6.1-terra"]
+        assert "Python is a general-purpose programming language" in shown(box)
+        for card in cards(box):
+            assert "first word after" in card.facts and "tokens" in card.facts and "USD" in card.facts
+        assert "This notebook so far: 2 answers" in line(box, "totals")
+        assert "nothing is charged" in line(box, "totals")
         assert "Question: What is Python?" in repr(box) and "gpt-6.1-terra: " in repr(box)
 
     asyncio.run(learner())
 
 
-def test_an_answer_is_written_word_by_word() -> None:
+def test_an_answer_is_written_word_by_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ask, "FRAME", 0.0)  # it draws with each turn of the loop
+
     async def learner() -> None:
         box, seen = question_box("What is Python?", models=["gpt-6-luna"]), []
-        box._ask.click()
-        await until(lambda: box._shown)
+        press(box, "Ask")
+        await until(lambda: cards(box))
         while box.busy:
-            seen.append(box._shown[0].text)
+            seen.append(cards(box)[0].text)
             await asyncio.sleep(0)
         texts = list(dict.fromkeys(seen))
         assert len(texts) > 5
@@ -71,15 +76,13 @@ def test_an_answer_is_written_word_by_word() -> None:
 def test_nothing_to_ask(connected: MockAPI, question: str) -> None:
     async def learner() -> None:
         box = question_box(question)
-        box._ask.click()
-        await until(lambda: box.status.text)
-        assert box.status.text == "The question is empty. Write one into the field above, then press Ask."
-        for tick in box._ticks.values():
-            tick.value = False
-        box._field.value = "What is Go?"
-        box._ask.click()
-        await until(lambda: "model" in box.status.text)
-        assert box.status.text == "No model is ticked. Tick at least one, then press Ask."
+        await run(box, "Ask")
+        assert status(box) == "The question is empty. Write one into the field above, then press Ask."
+        for model in THREE:
+            tick(box, model, False)
+        type_into(box, FIELD, "What is Go?")
+        await run(box, "Ask")
+        assert status(box) == "No model is ticked. Tick at least one, then press Ask."
         assert not connected.served
 
     asyncio.run(learner())
@@ -91,10 +94,10 @@ def test_what_looks_like_html_is_shown_as_text(connected: MockAPI) -> None:
 
     async def learner() -> None:
         box = question_box(nasty, models=["gpt-6-luna", "<b>model</b>"])
-        await asked(box)
-        shown = page(box) + box._picture.value
-        assert "<script>" not in shown and "<img" not in shown and "<b>" not in shown
-        assert "&lt;script&gt;alert(1)" in box._shown[0].shown.value and "**bold**" in box._shown[0].shown.value
+        await run(box, "Ask")
+        page = markup(box)
+        assert "<script>" not in page and "<img" not in page and "<b>" not in page
+        assert cards(box)[0].text == nasty and "&lt;script&gt;alert(1)" in page
 
     asyncio.run(learner())
 
@@ -104,9 +107,9 @@ def test_a_hundred_thousand_characters(connected: MockAPI) -> None:
 
     async def learner() -> None:
         box = question_box(long, models=["gpt-6-luna"])
-        await asked(box)
+        await run(box, "Ask")
         assert connected.served[-1].question == long
-        assert len(box._picture.value) < 20_000
+        assert 0 < len(picture(box)) < 20_000
 
     asyncio.run(learner())
 
@@ -114,10 +117,10 @@ def test_a_hundred_thousand_characters(connected: MockAPI) -> None:
 def test_a_failed_call_says_so_in_its_place_and_leaves_the_others_alone() -> None:
     async def learner() -> None:
         box = question_box("What is Go?", models=["gpt-6-luna", "gpt-99", "gpt-6.1-sol"])
-        await asked(box)
-        assert box.status.text == "2 answers. 1 call failed: see below."
-        assert [card.state for card in box._shown] == ["answered", "failed", "answered"]
-        assert "no such model" in box._shown[1].facts and "NotFoundError" in box._shown[1].facts
+        await run(box, "Ask")
+        assert status(box) == "2 answers. 1 call failed: see below."
+        assert [bool(card.text) for card in cards(box)] == [True, False, True]
+        assert "no such model" in cards(box)[1].facts and "NotFoundError" in cards(box)[1].facts
 
     asyncio.run(learner())
 
@@ -126,11 +129,11 @@ def test_a_cut_answer_is_marked_and_counted(ends: Callable[..., None]) -> None:
     async def learner() -> None:
         ends("length", "It is a langu")
         box = question_box("What is Go?", models=["gpt-6-luna", "gpt-6.1-sol"])
-        await asked(box)
-        assert box.status.text == "2 answers, 2 of them cut."
-        assert [card.text for card in box._shown] == ["It is a langu"] * 2
-        for card in box._shown:
-            assert "cut at the token limit (finish_reason length)" in card.shown.value
+        await run(box, "Ask")
+        assert status(box) == "2 answers, 2 of them cut."
+        assert [card.text for card in cards(box)] == ["It is a langu"] * 2
+        for card in cards(box):
+            assert "cut at the token limit (finish_reason length)" in card.facts
 
     asyncio.run(learner())
 
@@ -139,9 +142,9 @@ def test_no_answer_is_a_failed_call(ends: Callable[..., None]) -> None:
     async def learner() -> None:
         ends("content_filter", "")
         box = question_box("What is Go?", models=["gpt-6-luna"])
-        await asked(box)
-        assert box.status.text == "0 answers. 1 call failed: see below."
-        assert "filter kept the answer back" in box._shown[0].facts and "ContentFiltered" in box._shown[0].facts
+        await run(box, "Ask")
+        assert status(box) == "0 answers. 1 call failed: see below."
+        assert "filter kept the answer back" in cards(box)[0].facts and "ContentFiltered" in cards(box)[0].facts
 
     asyncio.run(learner())
 
@@ -150,9 +153,9 @@ def test_a_stream_that_breaks_off_keeps_what_had_come() -> None:
     async def learner() -> None:
         box = question_box("What is recursion?", models=["gpt-6.1-sol"])
         with faults(dropped="What is recursion?"):
-            await asked(box)
-        assert box._shown[0].state == "failed" and box._shown[0].text
-        assert "broke off" in box._shown[0].facts
+            await run(box, "Ask")
+        assert cards(box)[0].text and "broke off" in cards(box)[0].facts
+        assert cards(box)[0].facts.startswith("✗")
 
     asyncio.run(learner())
 
@@ -162,15 +165,14 @@ def test_stop_ends_all_calls_and_says_what_was_kept(connected: MockAPI) -> None:
         box = question_box("What is recursion?", models=THREE)
         others = asyncio.all_tasks()
         with faults(hanging="What is recursion?"), watch() as trace:
-            box._ask.click()
-            await until(lambda: any(card.text for card in box._shown))
-            box._stop.click()
-            await until(lambda: not box.busy)
+            press(box, "Ask")
+            await until(lambda: any(card.text for card in cards(box)))
+            await stop(box)
             assert [call.outcome for call in trace.calls] == ["cancelled"] * 3
-        partly = sum(bool(card.text) for card in box._shown)
-        assert box.status.text.startswith(f"Stopped: 3 calls cut off; the text so far of {partly} is kept.")
-        assert "3 calls whose cost is not known" in box._totals.text
-        assert not box._ask.disabled and box._stop.disabled
+        partly = sum(bool(card.text) for card in cards(box))
+        assert status(box).startswith(f"Stopped: 3 calls cut off; the text so far of {partly} is kept.")
+        assert "3 calls whose cost is not known" in line(box, "totals")
+        assert not is_disabled(box, "Ask") and is_disabled(box, "Stop")
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == others
 
@@ -180,12 +182,12 @@ def test_stop_ends_all_calls_and_says_what_was_kept(connected: MockAPI) -> None:
 def test_asking_twice_starts_one_run(connected: MockAPI) -> None:
     async def learner() -> None:
         box = question_box("What is Go?", models=["gpt-6-luna"])
-        box._ask.click()
-        box._ask.click()
+        press(box, "Ask")
+        press(box, "Ask")
         await until(lambda: box.busy)
-        box._field._handle_custom_msg({"sent": "What is Rust?"}, [])
-        assert box._ask.disabled
-        await until(lambda: not box.busy)
+        ctrl_enter(box, FIELD, "What is Rust?")
+        assert is_disabled(box, "Ask")
+        await finished(box)
         assert [each.question for each in connected.served] == ["What is Go?"]
 
     asyncio.run(learner())
@@ -194,9 +196,8 @@ def test_asking_twice_starts_one_run(connected: MockAPI) -> None:
 def test_ctrl_enter_asks_what_stands_in_the_field(connected: MockAPI) -> None:
     async def learner() -> None:
         box = question_box(models=["gpt-6-luna"])
-        box._field._handle_custom_msg({"sent": "What is Rust?"}, [])
-        await until(lambda: box.busy)
-        await until(lambda: not box.busy)
+        ctrl_enter(box, FIELD, "What is Rust?")
+        await finished(box)
         assert [each.question for each in connected.served] == ["What is Rust?"]
 
     asyncio.run(learner())
@@ -205,12 +206,12 @@ def test_ctrl_enter_asks_what_stands_in_the_field(connected: MockAPI) -> None:
 def test_two_boxes_do_not_disturb_each_other() -> None:
     async def learner() -> None:
         one, two = question_box("What is Go?", models=["gpt-6-luna"]), question_box("What is Rust?", models=THREE)
-        one._ask.click()
-        two._ask.click()
+        press(one, "Ask")
+        press(two, "Ask")
         await until(lambda: one.busy and two.busy)
         await until(lambda: not one.busy and not two.busy)
-        assert one.status.text == "1 answer." and two.status.text == "3 answers."
-        assert "1 call ·" in one._picture.value and "3 calls ·" in two._picture.value
+        assert status(one) == "1 answer." and status(two) == "3 answers."
+        assert "1 call ·" in picture(one) and "3 calls ·" in picture(two)
         assert "Rust" not in repr(one)
 
     asyncio.run(learner())
@@ -220,11 +221,11 @@ def test_closing_leaves_no_task_behind() -> None:
     async def learner() -> None:
         box = question_box("What is Go?", models=THREE)
         others = asyncio.all_tasks()
-        box._ask.click()
-        await until(lambda: box._shown)
+        press(box, "Ask")
+        await until(lambda: cards(box))
         box.close()
         await until(lambda: asyncio.all_tasks() == others)
-        assert box.widget is None and "Question box" not in str(box._repr_mimebundle_().get("text/html"))
+        assert shown(box) == "" and displayed(box) == {"text/plain": repr(box)}
 
     asyncio.run(learner())
 
@@ -236,10 +237,10 @@ def test_what_goes_wrong_in_the_background_is_shown(monkeypatch: pytest.MonkeyPa
     async def learner() -> None:
         box = question_box("What is Go?")
         monkeypatch.setattr("helpers.widgets.ask.shared_client", broken)
-        await asked(box)
-        assert "RuntimeError: a bug <here>" in box.status.text
-        assert "a bug &lt;here&gt;" in box.status.value and "Traceback" in box.status.value
-        assert not box._ask.disabled
+        await run(box, "Ask")
+        assert "RuntimeError: a bug <here>" in status(box)
+        assert "a bug &lt;here&gt;" in markup(box) and "Traceback" in shown(box)
+        assert not is_disabled(box, "Ask")
 
     asyncio.run(learner())
 
@@ -248,8 +249,8 @@ def test_a_box_before_connect_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -
     async def learner() -> None:
         monkeypatch.setattr("helpers.session.state.state.mode", None)
         box = question_box("What is Go?")
-        await asked(box)
-        assert box.status.text == "This notebook is not connected yet. Run the cell with connect() first."
+        await run(box, "Ask")
+        assert status(box) == "This notebook is not connected yet. Run the cell with connect() first."
 
     asyncio.run(learner())
 
@@ -265,7 +266,7 @@ def test_bad_settings() -> None:
 
 def test_without_a_front_end_it_is_plain_text() -> None:
     assert str(question_box()).startswith("Question box: write a question")
-    assert question_box()._repr_mimebundle_()["text/plain"] == repr(question_box())
+    assert displayed(question_box())["text/plain"] == repr(question_box())
 
 
 def test_in_live_mode_it_asks_the_real_address_and_says_nothing_of_practice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,9 +281,10 @@ def test_in_live_mode_it_asks_the_real_address_and_says_nothing_of_practice(monk
     async def learner() -> None:
         connect(live=True)
         box = question_box("What is Go?", models=["gpt-6-luna"])
-        await asked(box)
+        await run(box, "Ask")
         assert [each.question for each in service.served if each.question] == ["What is Go?"]
-        assert box._totals.text.startswith("This notebook so far: 1 answer,") and "practice" not in box._totals.text
-        assert "a-key-of-ones-own" not in page(box) + repr(box)
+        assert line(box, "totals").startswith("This notebook so far: 1 answer,")
+        assert "practice" not in line(box, "totals")
+        assert "a-key-of-ones-own" not in front_end_state(box) + shown(box)
 
     asyncio.run(learner())
