@@ -81,7 +81,7 @@ async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Cal
             answer = _answer(model, question, call)
             show(answer.answer or "")
             return answer
-        async with call.stream() as stream:
+        async with call.response.parse() as stream:
             async for chunk in stream:
                 new = read_chunk(chunk)
                 said = said.then(new)
@@ -193,13 +193,6 @@ class _Timed:
     def is_whole(self) -> bool:
         """Whether an answer that was wanted as a stream comes in one piece, as from some gateways, and their errors."""
         return "json" in self.response.http_response.headers.get("content-type", "")
-
-    def stream(self) -> Any:
-        """What the SDK makes of the response."""
-        try:
-            return self.response.parse()
-        except (LookupError, AttributeError, TypeError, ValueError) as error:
-            raise self.no_answer(str(error)) from error
 
     def no_answer(self, why: str) -> APIResponseValidationError:
         return APIResponseValidationError(self.response.http_response, None, message=why)
