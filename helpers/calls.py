@@ -209,7 +209,7 @@ def _failure_in_words() -> Iterator[_Timed]:
     except Exception as error:
         failed = explain(error)
         failed.time = call.seconds
-        request = call.response.http_request if call.response else getattr(error, "request", None)
+        request = getattr(call.response, "http_request", None) or getattr(error, "request", None)
         if request is not None:
             failed.attempts = int(request.headers.get(RETRY_COUNT, 0)) + 1
         raise failed from error
