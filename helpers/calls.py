@@ -81,7 +81,7 @@ async def stream_model(client: AsyncOpenAI, model: str, question: str, show: Cal
             answer = _answer(model, question, call)
             show(answer.answer or "")
             return answer
-        async with call.stream() as stream:
+        async with call.response.parse() as stream:
             async for chunk in stream:
                 new = read_chunk(chunk)
                 said = said.then(new)
@@ -194,13 +194,6 @@ class _Timed:
         """Whether an answer that was wanted as a stream comes in one piece, as from some gateways, and their errors."""
         return "json" in self.response.http_response.headers.get("content-type", "")
 
-    def stream(self) -> Any:
-        """What the SDK makes of the response."""
-        try:
-            return self.response.parse()
-        except (LookupError, AttributeError, TypeError, ValueError) as error:
-            raise self.no_answer(str(error)) from error
-
     def no_answer(self, why: str) -> APIResponseValidationError:
         return APIResponseValidationError(self.response.http_response, None, message=why)
 
@@ -216,7 +209,7 @@ def _failure_in_words() -> Iterator[_Timed]:
     except Exception as error:
         failed = explain(error)
         failed.time = call.seconds
-        request = call.response.http_request if call.response else getattr(error, "request", None)
+        request = getattr(call.response, "http_request", None) or getattr(error, "request", None)
         if request is not None:
             failed.attempts = int(request.headers.get(RETRY_COUNT, 0)) + 1
         raise failed from error

@@ -4,7 +4,7 @@ import asyncio
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..words import duration, usd
@@ -21,12 +21,12 @@ def shown(look: Callable[[], Summary], wanted: bool | None) -> Iterator[None]:
     if wanted is False or (wanted is None and file is sys.stderr and not file.isatty()):
         yield
         return
-    from tqdm import tqdm  # only now: importing it takes longer than a small batch
-
-    loop, bar, timer = asyncio.get_running_loop(), None, None
+    bar, timer = _bar(look().total, file), None
+    if bar is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
     try:
-        started = look()
-        bar = tqdm(total=started.total, file=file, delay=DELAY, mininterval=0, ncols=_width(file))
 
         def update() -> None:
             nonlocal timer
@@ -38,9 +38,17 @@ def shown(look: Callable[[], Summary], wanted: bool | None) -> Iterator[None]:
     finally:
         if timer is not None:
             timer.cancel()
-        if bar is not None:
-            _show(bar, look())
-            bar.close()
+        _show(bar, look())
+        bar.close()
+
+
+def _bar(total: int | None, file: Any) -> Any:
+    """None where tqdm is not there, or takes other arguments: a batch goes on without a bar."""
+    with suppress(ImportError, TypeError, KeyError):  # a KeyError is what tqdm raises for an argument it does not know
+        from tqdm import tqdm  # only now: importing it takes longer than a small batch
+
+        return tqdm(total=total, file=file, delay=DELAY, mininterval=0, ncols=_width(file))
+    return None
 
 
 def place() -> Any:

@@ -16,7 +16,7 @@ from ..catalog import cost
 from ..errors import BadInput, BudgetReached, ErrorSent, WorkbookError
 from ..session import endpoint, shared_client
 from ..session.purse import is_limited, require_budget
-from ..wire.failures import explain, is_final, is_rate_limit, pause_before_retry, retry_after
+from ..wire.failures import explain, is_bug, is_final, is_rate_limit, pause_before_retry, retry_after
 from . import progress
 from .breaker import Breaker
 from .estimates import FRAME, announce, tokens_in
@@ -282,7 +282,7 @@ class Batch:
         reason = error if isinstance(error, WorkbookError) else explain(error)
         if is_final(error):
             self._stop(str(reason))
-        elif limited or isinstance(error, SERVICE_FAILURES):
+        elif limited or isinstance(error, SERVICE_FAILURES) or is_bug(error):
             self._failed_again(reason)
         else:
             self._breaker.refused(error, question.text, sent, str(reason))

@@ -118,11 +118,14 @@ def _shortcut(client: AsyncOpenAI, body: dict[str, Any]) -> Shortcut | None:
             return None
         options: Any = {"method": "post", "url": PATH, "json_data": body, "security": KEY_ONLY}
         request = client._build_request(FinalRequestOptions(**options))
+        each = (b"content-length", RETRIED)
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() not in each]
+        # tried here, and not at the first refusal, where it would be too late to do without
+        if not isinstance(status_error(httpx2.Response(429, request=request)), openai.RateLimitError):
+            return None
+        return Shortcut(request.url, headers, request.extensions, http, status_error)
     except (ImportError, AttributeError, TypeError, ValueError):  # another version of the SDK
         return None
-    each = (b"content-length", RETRIED)
-    headers = [(name, value) for name, value in request.headers.raw if name.lower() not in each]
-    return Shortcut(request.url, headers, request.extensions, http, status_error)
 
 
 def _reply(response: httpx2.Response, exchange: Exchange) -> Reply:

@@ -92,7 +92,10 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def _met(thing: Any, name: str, asked: Asked, look: Look) -> Iterator[None]:
-    """Looks at each call of a method or function before it is carried out."""
+    """Looks at each call of a method or function before it is carried out; one that is not there is not called."""
+    if not hasattr(thing, name):
+        yield
+        return
     original, own = getattr(thing, name), name in vars(thing)
 
     def watched(*arguments: Any, **named: Any) -> Any:
@@ -166,7 +169,7 @@ def _datagrams(_: Any, factory: Any, local_addr: Any = None, remote_addr: Any = 
 
 
 def _program(*_: Any, **__: Any) -> str | None:
-    frame: Any = sys._getframe(1)
+    frame: Any = sys._getframe(1) if hasattr(sys, "_getframe") else None
     while frame is not None and frame.f_globals.get("__name__") in (__name__, "subprocess", "os"):
         frame = frame.f_back
     return None if frame is not None and frame.f_globals.get("__name__") in ABOUT_THE_COMPUTER else PROGRAM

@@ -128,6 +128,7 @@ _SIGNS = [
     ("unhashable type: 'list'", "`gather` takes calls, not a list of them: put a star before it, `gather(*calls)`."),
     ("a coroutine or an awaitable is required", "Give gather calls without `await`: it awaits them itself."),
     ("can't be used in 'await' expression", "What stands behind `await` is no coroutine: is it the ordinary client?"),
+    ("object can't be awaited", "What stands behind `await` is no coroutine: is it the ordinary client?"),  # 3.14
     ("is not defined", "Check the spelling, and that the cell which defines or imports it has been run."),
     ("CancelledError", "Your function was cancelled, perhaps by itself: cancel only the tasks that you made."),
     ("TimeoutError", "The time was up, and nobody caught that: decide what your function returns then."),

@@ -19,7 +19,7 @@ def owner(mark: ContextVar[object], run: object) -> Iterator[Callable[[], bool]]
     Tasks hand the mark on to their tasks; here threads do so too, and pools of threads, whoever made those. Of a thread
     that came to be in another way, it counts whether it was there before.
     """
-    before = frozenset(sys._current_frames())
+    before = _threads()
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
     other = object()
 
@@ -46,6 +46,13 @@ def owner(mark: ContextVar[object], run: object) -> Iterator[Callable[[], bool]]
     finally:
         threading.Thread.start = start  # type: ignore[method-assign]
         ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+
+
+def _threads() -> frozenset[int | None]:
+    """All that there are; where Python does not tell, those that its own `threading` knows."""
+    if hasattr(sys, "_current_frames"):
+        return frozenset(sys._current_frames())
+    return frozenset(thread.ident for thread in threading.enumerate())
 
 
 def _owned(

@@ -208,7 +208,8 @@ def _park(task: Any) -> bool:
             waits_for.remove_done_callback(callback)
         asyncio.tasks._unregister_task(task)
     # kept for ever, also while Python ends: to drop it would run its code once more, and might not end
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
+    with suppress(AttributeError):  # not CPython
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
     return True
 
 

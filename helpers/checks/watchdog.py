@@ -99,7 +99,7 @@ class Watchdog:
             now = time.perf_counter()
             if now - self._last < LATE:
                 continue
-            frame = sys._current_frames().get(self._loop_thread)
+            frame = _frames().get(self._loop_thread)
             line = learners_line(frame)
             if frame is None or line is None:
                 continue
@@ -112,6 +112,11 @@ class Watchdog:
                     _raise_in(self._loop_thread)
                 else:
                     signal.pthread_kill(self._loop_thread, signal.SIGURG)
+
+
+def _frames() -> dict[int, FrameType]:
+    """What each thread is running; {} where Python does not tell: then nothing is named, and nothing broken off."""
+    return sys._current_frames() if hasattr(sys, "_current_frames") else {}
 
 
 def learners_line(frame: FrameType | None) -> Line | None:

@@ -48,7 +48,7 @@ class Box:
         self.widget.add_class(f"workbook-{name}")
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        shown = self.widget._repr_mimebundle_(**options) if self.widget is not None else {}
+        shown = {} if self.widget is None else _view_of(self.widget, **options)
         return {**shown, "text/plain": repr(self)}
 
     # ---- its work ------------------------------------------------------------------------------------------------
@@ -113,6 +113,14 @@ class Box:
             for each in _all_in(self.widget):
                 each.close()
             self.widget = None
+
+
+def _view_of(widget: ipywidgets.Widget, **options: Any) -> dict[str, Any]:
+    """What lets a front end show the widget; where ipywidgets has no such method (as version 7), made by hand."""
+    if hasattr(widget, "_repr_mimebundle_"):
+        return dict(widget._repr_mimebundle_(**options) or {})
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"application/vnd.jupyter.widget-view+json": view}
 
 
 class Line(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no types

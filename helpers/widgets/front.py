@@ -59,7 +59,7 @@ class PasswordField(anywidget.AnyWidget):
     _esm = _javascript("password_field.js")
     label = traitlets.Unicode("").tag(sync=True)
     button = traitlets.Unicode("").tag(sync=True)
-    beside: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    beside: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
     waiting = traitlets.Bool(False).tag(sync=True)
 
@@ -118,7 +118,7 @@ class Table(anywidget.AnyWidget):
     """
 
     _esm = _javascript("table.js")
-    columns: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    columns: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
     download = traitlets.Unicode("").tag(sync=True)
     there = traitlets.Dict().tag(sync=True)

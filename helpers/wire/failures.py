@@ -57,6 +57,11 @@ def _in_words(error: Exception) -> tuple[str, str]:
 
 
 def _explained(error: Exception) -> tuple[str, str]:
+    if is_bug(error):  # first: whatever led to it
+        return (
+            f"It went wrong in Python code, before the call or after it ({type(error).__name__}: {error}).",
+            "If that is your code, correct it; else restart the kernel, and report it if it comes again.",
+        )
     broke = what_broke(error)
     if broke == "timeout":
         return (
@@ -84,6 +89,15 @@ def _explained(error: Exception) -> tuple[str, str]:
     if isinstance(error, (openai.APIResponseValidationError, JSONDecodeError)):
         return "What the service sent is no answer to a question.", "Check the base URL that the client was made with."
     return f"The call failed ({type(error).__name__}: {error}).", "If it happens again, look that message up."
+
+
+def is_bug(error: BaseException) -> bool:
+    """Whether it is code that went wrong, the learner's, ours or a library's: no service is to blame for that.
+
+    >>> is_bug(TypeError("'NoneType' object is not callable"))
+    True
+    """
+    return isinstance(error, AttributeError | TypeError | NameError | LookupError | AssertionError)
 
 
 def _refused(error: openai.APIStatusError) -> tuple[str, str]:

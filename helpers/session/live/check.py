@@ -53,13 +53,8 @@ def list_models(client: OpenAI, access: Access) -> Listed | None:
     A service may have no list: see `Unlisted`. Raises WorkbookError, in words, where live mode would not work.
     """
     try:
-        content = json.loads(_content(client))
-        entries = (content.get("data") or []) if "data" in content else content["models"]
-        if not isinstance(entries, list):
-            raise TypeError("It is no list.")
-        named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
-        return {entry["id"]: _day(entry.get("shutdown_date")) for entry in named}
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        return _read(_content(client))
+    except ValueError as error:
         raise WorkbookError(
             f"What answers at {access.shown} is not a model service (a web page, perhaps).",
             "Check the address: it usually ends in /v1. Or the network wants you to log in first: open a web page.",
@@ -88,6 +83,18 @@ def _content(client: OpenAI) -> bytes:
         except httpx2.TransportError as error:
             raise openai.APIConnectionError(request=response.http_request) from error
     return content
+
+
+def _read(body: bytes) -> Listed:
+    """Raises ValueError for what is no list of models."""
+    content = json.loads(body)
+    if not isinstance(content, dict):
+        raise ValueError("It is no object.")
+    entries = (content["data"] or []) if "data" in content else content.get("models")
+    if not isinstance(entries, list):
+        raise ValueError("It is no list.")
+    named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    return {entry["id"]: _day(entry.get("shutdown_date")) for entry in named}
 
 
 def _day(text: object) -> date | None:

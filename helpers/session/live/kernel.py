@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ...errors import WorkbookError
+
 Cover = Callable[[str], str]
 
 
@@ -21,8 +23,14 @@ def cover(hidden: Cover) -> None:
     """
     kernel = running_kernel()
     session: Any = getattr(kernel, "session", None)
-    if session is None or hasattr(session.send, "covers_keys"):
+    if session is None or hasattr(getattr(session, "send", None), "covers_keys"):
         return
+    if not callable(getattr(session, "send", None)):
+        raise WorkbookError(
+            "This notebook's kernel sends its messages in a way that the workbook does not know, so your key could not "
+            "be hidden in them.",
+            "Run connect() for practice mode, which needs none, or install the versions of requirements.txt.",
+        )
     session.send = _covered_send(session.send, hidden)
     shell = kernel.shell
     shell.display_formatter.format = _covered_format(shell.display_formatter.format, hidden)  # for %logstart, %notebook
