@@ -27,7 +27,7 @@ ALLOWED = {
     "unit/conftest.py": (1, "the mock API ends its answers in a way for which it has no setting"),
     "unit/test_calls.py": (2, "that no client stays in memory is seen at their dictionaries only"),
     "unit/libraries.py": (5, "other libraries' names: the list of those that helpers/ uses"),
-    "unit/test_bugs_are_no_services_fault.py": (2, "another library's names"),
+    "unit/test_bugs_are_no_services_fault.py": (2, "another library's names, in which a bug is planted"),
     "unit/test_doors.py": (2, "what is left of requests on the server's event loop is seen there only"),
     "unit/test_key_panel.py": (1, "the service on this computer plays one that is far away"),
     "unit/test_mock_api.py": (1, "the list of written answers has no other door"),
