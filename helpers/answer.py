@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from .errors import NoAnswer, WorkbookError
+from .words import counted
 
 # the words that services have for why a text ends before its end: `finish_reason`, in small letters
 LIMITS = ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded")
@@ -76,7 +77,7 @@ def cut_in_words(finish_reason: str, answers: int) -> str:
     >>> cut_in_words("length", 3)
     '3 answers were cut at the token limit (finish_reason length)'
     """
-    were = "1 answer was" if answers == 1 else f"{answers:,} answers were"
+    were = counted(answers, "answer was", "answers were")
     return f"{were} {how_cut(finish_reason)} (finish_reason {finish_reason})"
 
 

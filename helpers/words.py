@@ -58,6 +58,14 @@ def usd(amount: float | None) -> str:
     return f"{amount:.2f} USD" if amount >= 1 or round(amount, 5) == round(amount, 2) else f"{amount:.5f} USD"
 
 
+def ended(words: str) -> str:
+    """
+    >>> ended("Too many"), ended("Too many!")
+    ('Too many.', 'Too many!')
+    """
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
+
+
 def one_line(raw: str, most: int) -> str:
     """One line of printable text: labels hold anything a user typed, and XML forbids some of that.
 

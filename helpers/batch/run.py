@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -226,10 +225,11 @@ class Batch:
     async def _answered(self, question: Question, reply: Reply) -> None:
         prompt_tokens, completion_tokens, tokens = reply.usage
         price = cost(self._settings.model, prompt_tokens, completion_tokens)
+        failed = reply.failed
         answer = Answer(
             question=question.text,
             model=self._settings.model,
-            answer=reply.text if reply.failed is None else None,
+            answer=reply.text if failed is None else None,
             tokens=tokens,
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
@@ -237,11 +237,11 @@ class Batch:
             queued=question.queued,
             attempts=question.attempts,
             cost=price,
+            success=failed is None,
+            error=None if failed is None else str(failed),
+            error_type=None if failed is None else type(failed).__name__,
             finish_reason=reply.finish_reason,
         )
-        if reply.failed is not None:
-            kind = type(reply.failed).__name__
-            answer = replace(answer, success=False, error=str(reply.failed), error_type=kind)
         summary = self.summary
         summary.tokens += tokens or 0
         summary.cost += price or 0.0
@@ -255,8 +255,8 @@ class Batch:
             self._rows.answer(question, answer)
             raise
         self._rows.answer(question, answer)
-        if reply.failed is not None:
-            self._failed_again(reply.failed)
+        if failed is not None:
+            self._failed_again(failed)
 
     def _went_wrong(
         self, question: Question, error: Exception, waited_since: float, sent: float, ticket: Ticket

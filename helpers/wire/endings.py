@@ -7,10 +7,10 @@ import openai
 
 from ..answer import FILTERS, LIMITS
 from ..errors import ContentFiltered, ErrorSent, ModelRefused, NoAnswer
-from ..words import one_line
+from ..words import ended, one_line
 from .bodies import Completion
+from .refusals import MOST_WORDS
 
-MOST_WORDS = 300  # characters of what a service or a model says
 BROKEN = ("error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "canceled")
 
 OF_STATUS: dict[int, type[openai.APIStatusError]] = {
@@ -63,11 +63,11 @@ def why_no_answer(completion: Completion) -> NoAnswer | None:
     if completion.error:
         said = _words_of(completion.error)
         return ErrorSent(
-            f"The service sent an error in place of an answer{f': {_ended(said)}' if said else '.'}",
+            f"The service sent an error in place of an answer{f': {ended(said)}' if said else '.'}",
             "Ask again; if it comes again, look up what it says.",
         )
     if refusal := completion.refusal.strip():
-        return ModelRefused(f"The model refused to answer: {_ended(one_line(refusal, MOST_WORDS))}", other_words)
+        return ModelRefused(f"The model refused to answer: {ended(one_line(refusal, MOST_WORDS))}", other_words)
     if named in BROKEN:
         return NoAnswer(told("it broke off its answer."), "Ask again in a moment.")
     if completion.text.strip():
@@ -121,7 +121,3 @@ def _words_of(said: object) -> str:
         names = ("message", "detail", "error", "msg", "status_msg")
         return next(filter(None, (_words_of(said.get(name)) for name in names)), "")
     return one_line(said, MOST_WORDS) if isinstance(said, str) and not said.lstrip().startswith("<") else ""
-
-
-def _ended(words: str) -> str:
-    return words if words.endswith((".", "!", "?", "…")) else f"{words}."

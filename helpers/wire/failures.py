@@ -14,7 +14,7 @@ import openai
 from ..catalog import DEFAULT_MODEL
 from ..errors import CallFailed, WorkbookError
 from ..words import duration
-from .refusals import NOT_HERE, Refusal, as_said, out_of_credit, read_refusal, service_words
+from .refusals import NOT_HERE, Refusal, as_said, read_refusal, service_words
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a retry, where the service does not say how long; the SDK's
 LONGEST_RETRY_AFTER = 120.0  # seconds; who is told to wait longer than that is told to give up
@@ -76,7 +76,7 @@ def _explained(error: Exception) -> tuple[str, str]:
     if isinstance(error, openai.APIStatusError):
         return _refused(error)
     if type(error) is openai.APIError:  # within a stream that had begun well
-        return _no_credit(error) or (
+        return read_refusal(error).no_credit or (
             f"The service broke off its answer{as_said(error)}",
             "What came until then may be cut off; ask again.",
         )
@@ -103,7 +103,7 @@ def is_bug(error: BaseException) -> bool:
 def _refused(error: openai.APIStatusError) -> tuple[str, str]:
     """By code, type and parameter first; by the status where they say nothing."""
     refusal, status = read_refusal(error), error.status_code
-    if sentences := _no_credit(error):
+    if sentences := refusal.no_credit:
         return sentences
     if refusal.wants_verification:
         return (
@@ -167,11 +167,6 @@ def _in_place_of_address(path: str) -> str:
     return "Use client.chat.completions.create, or check the base URL that the client was made with."
 
 
-def _no_credit(error: BaseException) -> tuple[str, str] | None:
-    refusal = read_refusal(error)
-    return out_of_credit(refusal.code, refusal.type, refusal.status)
-
-
 # called with the name of a model that is not there: each may say what there is in its place. Live mode puts one here.
 advisers: list[Callable[[str], str | None]] = []
 
@@ -197,7 +192,7 @@ def pause_before_retry(error: BaseException | None, attempt: int) -> float | Non
         return None
     if response is not None and response.status_code not in (408, 409, 429) and response.status_code < 500:
         return None
-    if _no_credit(error) or read_refusal(error).too_large:
+    if not _helps_to_wait(read_refusal(error)):
         return None
     wait = seconds_told(error)
     if wait is not None:
@@ -231,7 +226,11 @@ def retry_after(response: Any) -> float | None:
 
 def is_rate_limit(error: BaseException) -> bool:
     """Whether it is a 429 that waiting helps."""
-    return isinstance(error, openai.RateLimitError) and not _no_credit(error) and not read_refusal(error).too_large
+    return isinstance(error, openai.RateLimitError) and _helps_to_wait(read_refusal(error))
+
+
+def _helps_to_wait(refusal: Refusal) -> bool:
+    return not refusal.no_credit and not refusal.too_large
 
 
 def is_final(error: BaseException) -> bool:
@@ -245,6 +244,7 @@ def is_final(error: BaseException) -> bool:
     if not isinstance(error, openai.APIStatusError):
         return False
     refusal = read_refusal(error)
-    if _no_credit(error) or refusal.no_such_model or refusal.wants_verification:
+    if refusal.no_credit or refusal.no_such_model or refusal.wants_verification:
         return True
-    return is_rate_limit(error) and (seconds_told(error) or 0.0) > LONGEST_RETRY_AFTER
+    is_limited = isinstance(error, openai.RateLimitError) and _helps_to_wait(refusal)
+    return is_limited and (seconds_told(error) or 0.0) > LONGEST_RETRY_AFTER

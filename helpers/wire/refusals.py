@@ -13,6 +13,7 @@ from typing import Any
 import openai
 
 from ..errors import ErrorSent
+from ..words import ended
 from .bodies import read_request, request_body
 from .headers import read_seconds
 
@@ -130,6 +131,11 @@ class Refusal:
         return read_request(request_body(self.request)).model if self.request is not None else ""
 
     @property
+    def no_credit(self) -> tuple[str, str] | None:
+        """What happened, and who has to do what, where nobody pays."""
+        return out_of_credit(self.code, self.type, self.status)
+
+    @property
     def wants_verification(self) -> bool:
         """Told with the code `model_not_found`, with others, or with none."""
         return bool(VERIFY.match(self.words))
@@ -223,7 +229,7 @@ def service_words(error: openai.APIError) -> str:
 def as_said(error: openai.APIError) -> str:
     """The end of a sentence: what the service says, if it says something."""
     words = service_words(error)
-    return f": {words}" + ("" if words.endswith((".", "!", "?", "…")) else ".") if words else "."
+    return f": {ended(words)}" if words else "."
 
 
 def common_cause(error: BaseException, question: str = "") -> tuple[object, ...] | None:

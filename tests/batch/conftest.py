@@ -10,6 +10,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from helpers.batch import progress
 from helpers.wire import failures
 
 
@@ -24,6 +25,13 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a question is asked again."""
     monkeypatch.setattr(failures, "FIRST_PAUSE", 0.002)
     monkeypatch.setattr(failures, "LONGEST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The progress bar, and each change of it."""
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.001)
 
 
 class FaultServer:

@@ -565,12 +565,6 @@ class Slow(Service):
         await asyncio.sleep(0.05)
 
 
-@pytest.fixture
-def shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "DELAY", 0.0)
-    monkeypatch.setattr(progress, "EVERY", 0.001)
-
-
 @pytest.mark.usefixtures("shown_at_once")
 def test_a_stopped_batch_leaves_its_bar_where_it_stood(capsys: pytest.CaptureFixture[str]) -> None:
     questions = [f"Question number {number}?" for number in range(50)]

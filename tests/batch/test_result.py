@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from helpers import Answer, estimate
-from helpers.batch import Estimate, Summary, progress
+from helpers.batch import Estimate, Summary
 from helpers.catalog import MODELS, cost
 from helpers.errors import BadInput
 
@@ -184,12 +184,6 @@ def test_what_cannot_be_estimated_is_refused() -> None:
 
 
 # ---- the progress bar --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "DELAY", 0.0)
-    monkeypatch.setattr(progress, "EVERY", 0.001)
 
 
 @pytest.mark.usefixtures("shown_at_once")

@@ -23,6 +23,17 @@ def works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("helpers.session.live.service.list_models", lambda client, access: {})
 
 
+@pytest.fixture(params=["server", "inside the process"])
+def both_doors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Practice mode with its server, and again where there can be none."""
+
+    def refuse(*_: object) -> None:
+        raise OSError("no sockets here")
+
+    if request.param != "server":
+        monkeypatch.setattr("helpers.mock_api.server.Server", refuse)
+
+
 @pytest.fixture
 def api() -> MockAPI:
     return MockAPI(pace=PACE)

@@ -148,17 +148,8 @@ def test_the_batch_survives_failures_by_either_library(library: Library) -> None
     assert trace.requests == 8 and len(trace.calls) == 5
 
 
-@pytest.mark.parametrize("sockets", [True, False], ids=["server", "inside the process"])
-def test_the_mock_api_inside_the_process_answers_both(
-    fresh_session: State, monkeypatch: pytest.MonkeyPatch, library: Library, sockets: bool
-) -> None:
-    import helpers.mock_api.server
-
-    def refuse(*_: object) -> None:
-        raise OSError("no sockets here")
-
-    if not sockets:
-        monkeypatch.setattr(helpers.mock_api.server, "Server", refuse)
+@pytest.mark.usefixtures("both_doors")
+def test_the_mock_api_inside_the_process_answers_both(fresh_session: State, library: Library) -> None:
     connect()
     with watch() as trace:
         for call in (ask, read_stream):

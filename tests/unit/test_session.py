@@ -330,17 +330,8 @@ def test_where_nobody_has_connected_another_api_can_answer(fresh_session: State,
     answers()
 
 
-@pytest.mark.parametrize("sockets", [True, False], ids=["server", "inside the process"])
-def test_another_api_answers_for_a_while(
-    fresh_session: State, api: MockAPI, monkeypatch: pytest.MonkeyPatch, sockets: bool
-) -> None:
-    import helpers.mock_api.server
-
-    def refuse(*_: object) -> None:
-        raise OSError("no sockets here")
-
-    if not sockets:
-        monkeypatch.setattr(helpers.mock_api.server, "Server", refuse)
+@pytest.mark.usefixtures("both_doors")
+def test_another_api_answers_for_a_while(fresh_session: State, api: MockAPI) -> None:
     connect()
 
     async def main() -> None:
