@@ -296,7 +296,10 @@ class Pacer:
             del self._buckets["learned", "requests"]  # something else is slower
             return
         best = max(self._got_through, default=0.0)
-        is_growing = got_through < NEAR * self._threshold and (not window.refused or got_through > 1.2 * best)
+        told = self._buckets.get(("told", "requests"))
+        # what the headers tell is safe to grow to, as long as nothing is refused on the way there
+        threshold = max(self._threshold, told.rate if told and not window.refused else 0.0)
+        is_growing = got_through < NEAR * threshold and (not window.refused or got_through > 1.2 * best)
         self._got_through.append(got_through)
         self._cycle = (self._cycle + 1) % CYCLE
         if best := max(self._got_through):

@@ -227,6 +227,19 @@ def test_headers_help_where_answers_are_slow(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("held_up", [0.1, 0.3, 1.0])
+def test_a_start_that_was_held_up_teaches_no_slow_rate(held_up: float, seed: int) -> None:
+    """Something else kept the event loop busy while the first hundred went out: few got through in that time."""
+    pacer = Pacer()
+    out = [0.001 * number + (held_up if number >= 10 else 0.0) for number in range(100)]
+    tickets = [pacer.sent(when - held_up - 0.15, 100) for when in out]
+    for number, ticket in enumerate(tickets):
+        back = pacer.refused if number % 5 else pacer.answered
+        back(ticket, max(ticket.sent, -0.13), telling("20", "0", "0.2s"), None)
+    assert run(pacer, capped(tells=True), seed=seed).seconds <= 2 * IDEAL
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("about", "refused"), [(100, 80), (200, 80), (50, 250)])
 def test_tokens_that_the_headers_tell_of(about: float, refused: int, seed: int) -> None:
     service = Service(Limit(rate=1000, size=1000), Limit(rate=10_000, size=5_000), tells=True)
