@@ -16,6 +16,7 @@ from .calls import (
 )
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL
 from .errors import BadInput, CallFailed, WorkbookError
+from .nesting import use_maintained as _use_maintained
 from .session import account, connect, faults, shared_client
 from .wire.trace import Trace, timelines, watch
 
@@ -66,6 +67,8 @@ __all__ = [
     "welcome",
 ]
 
+
+_use_maintained()
 
 # loaded when one is asked for: a lesson, or your own program, need not wait for them
 _LATER = {

@@ -28,7 +28,7 @@ def test_a_cell_that_fails_is_noticed(tmp_path: Path) -> None:
 SETUP = """
 from helpers import connect
 connect()
-import nest_asyncio2 as nest_asyncio
+import nest_asyncio
 nest_asyncio.apply()
 """
 
@@ -138,6 +138,15 @@ def test_nest_asyncio_applied_with_calls_in_flight(tmp_path: Path) -> None:
         run_all(client, cells)
     assert not failures(cells)
     assert cells[-1].text == "3\n"
+
+
+def test_time_magic_says_what_lesson_03_says_of_it(tmp_path: Path) -> None:
+    cells = [Cell("%%time\nimport asyncio\nawait asyncio.sleep(0)")]
+    with kernel(tmp_path) as client:
+        run_all(client, cells)
+    assert any("SyntaxError" in error and "'await' outside function" in error for error in cells[0].errors)
+    lesson = (ROOT / "notebooks" / "03_timing.ipynb").read_text(encoding="utf-8")
+    assert "SyntaxError: 'await' outside function" in lesson
 
 
 def test_two_kernels_and_a_restart(tmp_path: Path) -> None:
