@@ -24,10 +24,9 @@ def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any
     if isinstance(questions, AsyncIterable):
         return aiter(questions), None
     if isinstance(questions, os.PathLike) or _is_csv(questions):
-        path = Path(os.fspath(questions))  # type: ignore[arg-type]
-        # read once before anything is sent: a line that cannot be read costs nothing then
-        lines = sum(1 for _ in questions_in(path))
-        return questions_in(path), lines
+        # read before anything is sent: a line that cannot be read costs nothing then
+        rows = questions_in(Path(os.fspath(questions)))  # type: ignore[arg-type]
+        return iter(rows), len(rows)
     check_iterable(questions, "questions", "questions")
     count = len(questions) if isinstance(questions, Sized) else None
     if count == 0:
@@ -36,7 +35,7 @@ def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any
 
 
 def _is_csv(questions: object) -> bool:
-    return isinstance(questions, str) and questions.lower().endswith(".csv") and "\n" not in questions
+    return isinstance(questions, str) and questions.lower().endswith((".csv", ".tsv", ".txt")) and "\n" not in questions
 
 
 def as_options(options: Mapping[str, Any] | None) -> dict[str, Any]:

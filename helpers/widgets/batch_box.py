@@ -154,7 +154,12 @@ class BatchBox(Box):
         skipped = f"; {counted(empty, 'empty cell')} skipped" if empty else ""
         first = one_line(questions[0], 80)
         found = f"{counted(len(questions), 'question')} from {self._file.name}{named}{skipped}"
-        self._source.say(f"{found}. The first: {first}")
+        old = (
+            f" (read as {self._file.encoding}, as it is not in UTF-8)"
+            if self._file.encoding == csv_file.WESTERN
+            else ""
+        )
+        self._source.say(f"{found}{old}. The first: {first}")
 
     def _questions(self) -> list[str]:
         """Raises BadInput where there are none, or one that cannot be sent."""
