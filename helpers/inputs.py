@@ -1,13 +1,17 @@
 """What may be handed to the workbook's functions, checked once for all, before anything is sent."""
 
 import inspect
+import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 
 from openai import AsyncOpenAI, OpenAI
 
 from .catalog import DEFAULT_MODEL
 from .errors import BadInput
 from .words import shortened, with_article
+
+SMALLEST = 1e-6  # what is below cannot be divided by; nobody waits so briefly, or asks so seldom
 
 
 def check_question(question: object) -> None:
@@ -65,6 +69,16 @@ def check_callback(function: object, name: str, what: str) -> None:
         signature.bind(object())
     except TypeError as error:
         raise BadInput(f"`{name}` cannot be called with one value, {what} ({error}).", write) from error
+
+
+def check_above_zero(value: object, name: str, unit: str) -> None:
+    """Raises BadInput for what is no number above 0 that can be reckoned with; infinity is one: no limit."""
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an int of over 308 digits
+        number = math.nan
+    if not number >= SMALLEST:
+        raise BadInput(f"{name}={shortened(value)} is not a number of {unit}.", "Give one above 0, or leave it out.")
 
 
 def check_questions(questions: Iterable[str]) -> list[str]:

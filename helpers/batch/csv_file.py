@@ -155,7 +155,7 @@ def _rows(name: str, text: str) -> Iterator[tuple[str, ...]]:
                 )
             yield tuple(cells)
     except csv.Error as error:
-        if "field limit" in str(error):
+        if max(map(len, text.splitlines())) > csv.field_size_limit():
             raise BadInput(
                 f"{name} cannot be read: a cell in line {reader.line_num} has over {csv.field_size_limit():,} letters.",
                 "Make it shorter, or take it out.",

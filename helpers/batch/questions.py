@@ -47,6 +47,9 @@ def as_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
                 f"options={{{name!r}: …}} is not possible in a batch.",
                 "Give `model` by its own name, the questions as questions; each gets one answer, as a whole.",
             )
+    for name, instead in (("max_retries", "max_retries=3"), ("system", 'instructions="Answer in one word."')):
+        if name in options:
+            raise BadInput(f"options={{{name!r}: …}} is no parameter of a call.", f"Give {instead} beside `options`.")
     for name in ("extra_headers", "extra_query", "extra_body", "timeout"):
         if name in options:
             raise BadInput(

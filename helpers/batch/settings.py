@@ -9,7 +9,8 @@ from openai import AsyncOpenAI
 
 from ..answer import Answer
 from ..errors import BadInput
-from ..inputs import check_callback, check_client, check_model
+from ..inputs import check_above_zero, check_callback, check_client, check_model
+from ..words import shortened
 from .questions import as_options
 
 Repeats = Literal["once", "each"]  # how often a question is asked that comes several times
@@ -48,9 +49,12 @@ class Settings:
                 )
         for name in ("timeout", "deadline", "requests_per_minute", "tokens_per_minute"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
-                unit = "seconds" if name in ("timeout", "deadline") else "a minute"
-                raise BadInput(f"{name}={value!r} is not a number of {unit}.", "Give one above 0, or leave it out.")
+            if value is not None:
+                check_above_zero(value, name, "seconds" if name in ("timeout", "deadline") else "a minute")
+        if not isinstance(self.progress, bool | None):
+            raise BadInput(
+                f"progress={shortened(self.progress)} is neither True nor False.", "Give one, or leave it out."
+            )
         check_repeats(self.repeats)
         if self.repeats == "each" and self.save_to is not None:
             raise BadInput(

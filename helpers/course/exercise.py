@@ -187,7 +187,7 @@ class Patient(Exercise):
 
 
 def open_exercise(name: str) -> Exercise:
-    """One practice task, by its name in exercises/tasks.toml.
+    """One practice task, by its name in exercises/tasks.toml, or that of its notebook, such as "02_answer_a_list".
 
     >>> exercise = open_exercise("answer_a_list")
     >>> async def answer_all(questions):
@@ -200,7 +200,9 @@ def open_exercise(name: str) -> Exercise:
     >>> print(exercise.hint())  # doctest: +ELLIPSIS
     **Hint 1 of ...
     """
-    entry = find(manifest().exercises, name, "exercise")
+    of_notebooks = {entry.notebook: entry.name for entry in manifest().exercises.values()}
+    short = of_notebooks.get(name.removesuffix(".ipynb"), name) if isinstance(name, str) else name
+    entry = find(manifest().exercises, short, "exercise")
     if entry.bugs:
         raise WorkbookError(f"{entry.title!r} has several parts.", "Open one with open_bug(…); its notebook shows how.")
     return Exercise(entry, entry, TASKS[entry.name])

@@ -108,6 +108,9 @@ def note(task: str, *, outcome: str | None = None, hints: int | None = None, sol
 def _save(task: str, record: Record) -> None:
     path = file()
     try:
+        path = path.resolve()  # a link stays one: what it leads to is written
+        if path.exists() and not path.is_file():
+            raise NotAFile(f"{path} is no regular file; name one in WORKBOOK_PROGRESS")
         records, strange = _read(path)
         if strange:
             os.replace(path, _free(path))
@@ -122,10 +125,11 @@ def _save(task: str, record: Record) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
         _kept.clear()
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:  # also links in a circle, and names that no file can have
         if not _kept:
+            why = error if isinstance(error, NotAFile) else type(error).__name__
             warnings.warn(
-                f"Your progress cannot be saved ({type(error).__name__}). It is kept until this kernel ends.",
+                f"Your progress cannot be saved ({why}). It is kept until this kernel ends.",
                 stacklevel=5,
             )
         _kept[task] = record
@@ -135,6 +139,10 @@ def _free(path: Path) -> Path:
     """A name beside it that nothing has yet."""
     names = (path.with_suffix(f".broken-{number}.json") for number in count(1))
     return next(name for name in names if not name.exists())
+
+
+class NotAFile(OSError):
+    """A folder, a pipe or a device, which must not be replaced by a file."""
 
 
 class Progress:

@@ -172,7 +172,15 @@ def test_any_client_asks_once_for_each_attempt(kind: dict[str, Any]) -> None:
         {"deadline": -1},
         {"requests_per_minute": "60"},
         {"tokens_per_minute": 0},
+        {"requests_per_minute": 10**400},
+        {"requests_per_minute": 5e-324},
+        {"tokens_per_minute": float("nan")},
+        {"deadline": 10**400},
+        {"progress": "yes"},
+        {"options": {"max_retries": 3}},
+        {"options": {"system": "Be brief."}},
         {"on_progress": one_by_one_done},
+        {"on_progress": lambda: None},
         {"repeats": "twice"},
         {"repeats": False},
         {"repeats": "each", "save_to": "answers.db"},
@@ -183,6 +191,11 @@ def test_a_setting_that_makes_no_sense_is_refused(setting: dict[str, Any]) -> No
     with pytest.raises(BadInput, match=re.escape(next(iter(setting)))):
         run(service, QUESTIONS, **setting)
     assert not service.asked
+
+
+@pytest.mark.parametrize("setting", [{"deadline": np.float64(60)}, {"requests_per_minute": np.int64(6000)}])
+def test_a_number_of_numpy_is_a_number(setting: dict[str, Any]) -> None:
+    assert run(Service(), QUESTIONS[:2], **setting).summary.succeeded == 2
 
 
 # ---- questions that come again -----------------------------------------------------------------------------------

@@ -407,3 +407,41 @@ def test_where_the_list_cannot_be_written_two_sentences_say_so(
         progress().export(name)
     assert caught.value.happened.startswith("The list cannot be written to") and caught.value.happened.endswith(".")
     assert caught.value.what_to_do.endswith('progress().export("progress.csv").')
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in files")
+def test_a_pipe_stays_a_pipe_and_is_not_waited_for(file: Path) -> None:
+    os.mkfifo(file)
+    with pytest.warns(UserWarning, match="is no regular file; name one in WORKBOOK_PROGRESS"):
+        logbook.note(TASK, outcome="passed")
+    assert file.is_fifo()
+    assert row()["outcome"] == "passed"
+
+
+def test_a_link_stays_a_link_and_its_file_is_written(file: Path) -> None:
+    real = file.parent / "elsewhere.json"
+    try:
+        file.symlink_to(real)
+    except OSError:
+        pytest.skip("this system allows no links")
+    logbook.note(TASK, outcome="passed")
+    assert file.is_symlink() and real.is_file()
+    assert row()["outcome"] == "passed"
+
+
+def test_a_link_to_a_device_leaves_the_device_alone(file: Path) -> None:
+    if not Path(os.devnull).is_char_device():
+        pytest.skip("this system has no device of that kind")
+    file.symlink_to(os.devnull)
+    with pytest.warns(UserWarning, match="is no regular file"):
+        logbook.note(TASK, outcome="passed")
+    assert Path(os.devnull).is_char_device()
+
+
+def test_links_in_a_circle_are_told(file: Path) -> None:
+    try:
+        file.symlink_to(file)
+    except OSError:
+        pytest.skip("this system allows no links")
+    with pytest.warns(UserWarning, match="cannot be saved"):
+        logbook.note(TASK, outcome="passed")

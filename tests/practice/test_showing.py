@@ -478,3 +478,8 @@ def test_each_task_is_shipped_empty(entry: Any) -> None:
     place: dict[str, Any] = {}
     exec(stub, place)
     assert checked(place[call], entry.name).outcome == "not attempted"
+
+
+@pytest.mark.parametrize("name", ["02_answer_a_list", "02_answer_a_list.ipynb"])
+def test_a_task_opens_by_the_name_of_its_notebook_too(name: str) -> None:
+    assert repr(open_exercise(name)) == repr(open_exercise(TASK))
