@@ -11,7 +11,7 @@ from typing import Any
 import openai
 
 from ..mock_api import Faults
-from ..mock_api.api import REFUSAL_SECONDS
+from ..mock_api.exchange import REFUSAL_SECONDS
 from ..timeline import Panel
 from ..wire.clients import is_sync
 from ..words import duration

@@ -5,7 +5,8 @@ nothing but carry that out: `server.Server`, an HTTP server on the loopback inte
 which serves an `OpenAI` or `AsyncOpenAI` client inside this process, without a socket.
 """
 
-from .api import MockAPI, Reply
+from .api import MockAPI
+from .exchange import Reply
 from .faults import Faults
 from .transport import MockTransport
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 
-from .api import MockAPI, Reply
+from .api import MockAPI
+from .exchange import Reply
 
 TICK = 0.05  # seconds; how often a hanging request looks whether the API was closed
 

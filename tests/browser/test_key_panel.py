@@ -13,7 +13,7 @@ from browser.axe import axe
 from browser.jupyter import Lab
 from browser.notebook import Notebook
 from helpers.mock_api import Faults, MockAPI
-from helpers.mock_api.api import Reply
+from helpers.mock_api.exchange import Reply
 from helpers.mock_api.server import Server
 
 # the service is where OPENAI_API_KEY belongs, and looks as if it were on another computer; no key is set

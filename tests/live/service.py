@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.mock_api import MockAPI
-from helpers.mock_api.api import Piece, Reply
+from helpers.mock_api.exchange import Piece, Reply
 from helpers.mock_api.server import HERE, Server
 from helpers.wire.bodies import read_request
 

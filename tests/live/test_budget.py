@@ -18,7 +18,7 @@ from helpers import WorkbookError, account, ask_ai, compare_models, connect, str
 from helpers.batch import last_batch, process_questions_as_completed, process_questions_batch
 from helpers.catalog import cost
 from helpers.errors import BudgetReached
-from helpers.mock_api.api import Piece, Reply
+from helpers.mock_api.exchange import Piece, Reply
 from helpers.session.state import state
 from helpers.wire.totals import LIKELY
 from live.conftest import KEY

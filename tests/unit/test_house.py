@@ -157,6 +157,14 @@ def test_checks_batch_and_calls_know_nothing_of_each_other() -> None:
     ] == []
 
 
+def test_an_endpoint_knows_neither_the_brain_nor_a_door() -> None:
+    above = {f"mock_api.{name}" for name in ("api", "connections", "server", "transport")}
+    wrong = [
+        str(each) for each in arrows() if each.importer.startswith("mock_api.endpoints") and each.imported in above
+    ]
+    assert wrong == []
+
+
 def test_no_circle_of_imports() -> None:
     following: dict[str, set[str]] = {}
     for arrow in arrows():

@@ -29,7 +29,7 @@ from waiting import until
 
 from helpers import ask_ai, connect, session
 from helpers.mock_api import Faults, MockAPI
-from helpers.mock_api.api import Piece, Reply
+from helpers.mock_api.exchange import Piece, Reply
 from helpers.mock_api.server import Server
 from helpers.session.live import BUDGET
 from helpers.session.state import State, state
