@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .. import timeline
+from ..palette import BLUE, FADED, ORANGE
 from ..timeline import Panel
 from ..words import lettered, marked
 
@@ -19,7 +20,7 @@ _TITLES: dict[Outcome, str] = {
     "broken": "✗ It raised an error",
     "passed": "✓ Passed",
 }
-_EDGES: dict[Outcome, str] = {"not attempted": "#7b8794", "failed": "#d55e00", "broken": "#d55e00", "passed": "#0072b2"}
+_EDGES: dict[Outcome, str] = {"not attempted": FADED, "failed": ORANGE, "broken": ORANGE, "passed": BLUE}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from .. import palette
 from ..words import one_line
+from .card import WIDTH, card
 from .rows import (
     KEY,
     MARKS,
@@ -25,16 +27,15 @@ from .rows import (
     took_of,
 )
 
-_WIDTH, _MARGIN = 760, 20
+_MARGIN = 20
 _TALL, _PITCH, _WORDY = 420, 22, 30  # most height of a panel's rows, of one row, and most rows with words
-_DARK, _GREY, _RED = "#1f2933", "#52606d", "#9c3a00"  # text: all above 4.5:1 on white
-_COLOURS = {  # waiting, arriving, mark; from the Okabe-Ito palette, which colour-blind people can tell apart
-    "ok": ("#93c9ee", "#0072b2", ""),
-    "running": ("#93c9ee", "#0072b2", "#0072b2"),
-    "failed": ("#f4b48a", "#d55e00", "#b84a00"),
-    "cancelled": ("#cbd2d9", "#7b8794", _GREY),
+_COLOURS = {  # waiting, arriving, mark
+    "ok": (palette.LIGHT_BLUE, palette.BLUE, ""),
+    "running": (palette.LIGHT_BLUE, palette.BLUE, palette.BLUE),
+    "failed": (palette.LIGHT_ORANGE, palette.ORANGE, palette.DARK_ORANGE),
+    "cancelled": (palette.LIGHT_FADED, palette.FADED, palette.GREY),
 }
-_LINES = {"queued": ("#b5bfc9", "1 2.5"), "pause": ("#7b8794", "1.5 2.5")}  # with their dashes
+_LINES = {"queued": (palette.QUEUE, "1 2.5"), "pause": (palette.FADED, "1.5 2.5")}  # with their dashes
 # About how wide Helvetica's characters are; generous, as the reader's font may be a wider one.
 _EM = {c: em for em, cs in ((0.36, "fijltrI.,:;!|'()- ·"), (0.55, "cksvxyz"), (0.98, "mMW@%…")) for c in cs}
 
@@ -74,7 +75,7 @@ def _paths(shapes: _Shapes, thick: float, radius: float) -> str:
     bars = marks = ""
     for (what, outcome), d in shapes.items():
         if what in MARKS:
-            for colour, width in (("#fff", 4), (_COLOURS[outcome][2], 1.7)):
+            for colour, width in ((palette.WHITE, 4), (_COLOURS[outcome][2], 1.7)):
                 marks += f'<path d="{d}" stroke="{colour}" stroke-width="{_n(width / radius)}"/>'
         else:
             colour, dash = _LINES.get(what) or (_COLOURS[outcome][what == "arriving"], "none")
@@ -99,7 +100,7 @@ def _scale(panels: Sequence[Panel]) -> _Scale:
     """As many pixels a second as leave each call room for the words after its last bar."""
     wordy = [(row, panel.end) for panel in panels if len(panel.rows) <= _WORDY for row in panel.rows]
     left = _MARGIN + 12 + min(215.0, max([120.0] + [_px(one_line(row.label, 60)) for row, _ in wordy]))
-    room, span = _WIDTH - _MARGIN - left, last_second(*panels) or 1.0
+    room, span = WIDTH - _MARGIN - left, last_second(*panels) or 1.0
     rates = [room / span]
     for row, end in wordy:
         words = 20 + _px(_ending(row, end))
@@ -109,9 +110,9 @@ def _scale(panels: Sequence[Panel]) -> _Scale:
 
 def _words(row: Row, number: int, y: float, end: float, scale: _Scale) -> str:
     """A call's label, the note at each earlier attempt if it fits before the next one, and its ending."""
-    red = f' fill="{_RED}"'
+    red = f' fill="{palette.RED}"'
     name = _fit(one_line(row.label, 60) or f"call {number}", scale.left - _MARGIN - 12)
-    words = _text(_MARGIN, y, name, f' fill="{_DARK}"')
+    words = _text(_MARGIN, y, name, f' fill="{palette.DARK}"')
     for bar, following, note in zip(row.bars, row.bars[1:], map(_said, row.bars), strict=False):
         x = scale.x(attempt_end(bar, end)) + 16
         if note and x + _px(note) + 6 <= scale.x(following.sent):
@@ -145,7 +146,7 @@ def _rows(panel: Panel, top: float, scale: _Scale) -> str:
                 shapes[what, outcome] += f"M{_n((b + 4) / radius + 1)} {_n(y / radius)}{MARKS[what]}"
         if count <= _WORDY:
             words += _words(row, number, y + 4, panel.end, scale)
-    rim = '<g stroke="#fff" stroke-width="7" stroke-linejoin="round" paint-order="stroke">'
+    rim = f'<g stroke="{palette.WHITE}" stroke-width="7" stroke-linejoin="round" paint-order="stroke">'
     return f"{_paths(shapes, thick, radius)}{rim}{words}</g>"
 
 
@@ -156,12 +157,12 @@ def _area(panel: Panel, base: float, scale: _Scale) -> str:
     d = f"M{_n(scale.left)} {_n(base)}{''.join(steps)}H{_n(scale.x(last_second(panel)))}V{_n(base)}"
     most = max_in_flight(panel.rows)
     words = _text(_MARGIN, base - max(3, most * scale.per_call - 9), f"at most {most:,} in flight")
-    return f'<path d="{d}" fill="#e4e9ef" stroke="#7b8794"/>{words}'
+    return f'<path d="{d}" fill="{palette.AREA}" stroke="{palette.FADED}"/>{words}'
 
 
 def _axis(y: float, heights: Iterable[tuple[float, float]], scale: _Scale) -> str:
     """Seconds under the last panel, and faint lines at the same seconds through all panels."""
-    room = _WIDTH - _MARGIN - scale.left
+    room = WIDTH - _MARGIN - scale.left
     span = room / scale.per_second
     limits = ((0.1, 0.001, "ms"), (120, 1, "s"), (7200, 60, "min"), (math.inf, 3600, "h"))
     unit, name = next((unit, name) for limit, unit, name in limits if span < limit)
@@ -170,8 +171,8 @@ def _axis(y: float, heights: Iterable[tuple[float, float]], scale: _Scale) -> st
     ticks = [i * step for i in range(int(span / step + 1e-9) + 1)]
     grid = "".join(f"M{_n(scale.x(t))} {_n(top)}V{_n(base)}" for top, base in heights for t in ticks)
     labels = "".join(_text(scale.x(t), y + 16, f"{t / unit:g} {name}" if t else "0") for t in ticks)
-    line = f'<path d="M{_n(scale.left)} {_n(y)}h{_n(room)}" stroke="#9aa5b1"/>'
-    return f'<path d="{grid}" stroke="#e9edf1"/>{line}<g text-anchor="middle">{labels}</g>'
+    line = f'<path d="M{_n(scale.left)} {_n(y)}h{_n(room)}" stroke="{palette.AXIS}"/>'
+    return f'<path d="{grid}" stroke="{palette.GRID}"/>{line}<g text-anchor="middle">{labels}</g>'
 
 
 def _legend(panels: Sequence[Panel], y: float) -> tuple[str, float]:
@@ -181,7 +182,7 @@ def _legend(panels: Sequence[Panel], y: float) -> tuple[str, float]:
     shapes, words, x = _Shapes(str), "", float(_MARGIN)
     for what in (what for what in KEY if what in happened):
         width, name = (36 if what in MARKS else 24) + 6, KEY[what][1]
-        if x + width + _px(name) > _WIDTH - _MARGIN:
+        if x + width + _px(name) > WIDTH - _MARGIN:
             x, y = float(_MARGIN), y + 18
         if what in MARKS:
             shapes["waiting", what] += f"M{_n(x)} {_n(y)}h24"
@@ -201,8 +202,8 @@ def svg(panels: Sequence[Panel]) -> str:
     """
     scale, body, heights, y = _scale(panels), "", [], float(_MARGIN)
     for panel in panels:
-        if title := _fit(one_line(panel.title, 120), _WIDTH - 2 * _MARGIN, 17.5):
-            body += _text(_MARGIN, y + 12, title, f' font-size="16" font-weight="600" fill="{_DARK}"')
+        if title := _fit(one_line(panel.title, 120), WIDTH - 2 * _MARGIN, 17.5):
+            body += _text(_MARGIN, y + 12, title, f' font-size="16" font-weight="600" fill="{palette.DARK}"')
             y += 20
         body += _text(_MARGIN, y + 12, " · ".join(summary(panel)), ' font-size="13"')
         y += 28 if panel.rows else 14
@@ -219,9 +220,4 @@ def svg(panels: Sequence[Panel]) -> str:
         body, y = _axis(y - 22, heights, scale) + body + legend, last + 28
     else:
         body, y = body or _text(_MARGIN, y + 4, "Nothing recorded"), y + 26 * (not panels)
-    height = round(y - 6)
-    size = f'width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" role="img"'
-    font = f'font-family="Helvetica Neue,Helvetica,Arial,sans-serif" font-size="12" fill="{_GREY}"'
-    edge = f'x=".5" y=".5" width="{_WIDTH - 1}" height="{height - 1}" rx="8"'
-    card = f'<title>{html.escape(alt(panels))}</title><rect {edge} fill="#fff" stroke="#d9dee4"/>'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>{card}{body}</svg>'
+    return card(body, round(y - 6), alt(panels))

@@ -7,15 +7,18 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from importlib import resources
+from string import Template
 from typing import Any
 
 import ipywidgets
 from IPython.core.getipython import get_ipython
 
+from .. import palette
 from ..errors import WorkbookError
 
 FRAME = 0.1  # seconds between two pictures of something that moves
-STYLE = (resources.files(__package__) / "style.css").read_text("utf-8")
+_css = (resources.files(__package__) / "style.css").read_text("utf-8")
+STYLE = Template(_css).substitute(vars(palette))  # a $NAME in it is a colour of the palette
 
 # the box for which the current task works: its calls are told from those of other boxes and cells by it
 working_for: ContextVar["Box | None"] = ContextVar("working_for", default=None)

@@ -10,6 +10,8 @@ from typing import Any
 
 import ipywidgets
 
+from ..palette import BLUE, DARK_ORANGE
+from ..timeline.card import card
 from .base import Box, button, row
 
 TICK = 0.05  # seconds; how finely a standstill is measured
@@ -19,8 +21,7 @@ LOOK = 0.2  # seconds between two looks of the watcher
 SHOWN = 15.0  # seconds on the strip
 REST_AFTER = 180.0  # seconds
 
-WIDTH, HEIGHT, LEFT, RIGHT, BASE = 760, 84, 20, 726, 60  # of the strip, in pixels
-GREY, BLUE, ORANGE = "#52606d", "#0072b2", "#b84a00"  # as in the timeline
+HEIGHT, LEFT, RIGHT, BASE = 84, 20, 726, 60  # of the strip, in pixels
 
 
 class Heartbeat(Box):
@@ -182,17 +183,13 @@ def _strip(now: float, beats: deque[float], gaps: deque[tuple[float, float]]) ->
     seconds = "".join(f'<text x="{_n(at)}" y="{HEIGHT - 6}">{said}</text>' for at, said in ticks)
     last = f"; it stood still for {gaps[-1][1] - gaps[-1][0]:.1f} s" if gaps else ", without a standstill"
     title = f"Pulse of the event loop in the last {SHOWN:.0f} seconds{last}"
-    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
-    font = f'font-family="Helvetica Neue,Helvetica,Arial,sans-serif" font-size="12" fill="{GREY}" text-anchor="middle"'
-    edge = f'x=".5" y=".5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="8"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}><title>{html.escape(title)}</title>'
-        f'<rect {edge} fill="#fff" stroke="#d9dee4"/>'
+    drawn = (
         f'<path d="{line}" fill="none" stroke="{BLUE}" stroke-width="1.7" stroke-linejoin="round"/>'
-        f'<path d="{still}" stroke="{ORANGE}" stroke-width="2.5" stroke-dasharray="3 4"/>'
+        f'<path d="{still}" stroke="{DARK_ORANGE}" stroke-width="2.5" stroke-dasharray="3 4"/>'
         f'<circle cx="{RIGHT}" cy="{BASE - 32}" r="5" fill="{BLUE}"/>'
-        f'<g fill="{ORANGE}" font-weight="600">{words}</g>{seconds}</svg>'
+        f'<g fill="{DARK_ORANGE}" font-weight="600">{words}</g>{seconds}'
     )
+    return card(drawn, HEIGHT, title, ' text-anchor="middle"')
 
 
 def _n(value: float) -> str:

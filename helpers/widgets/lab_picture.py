@@ -5,9 +5,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-WIDTH, LEFT, RIGHT = 760, 64, 728  # the card, and where 0 and the most calls in flight are
-DARK, GREY = "#1f2933", "#52606d"
-BLUE, ORANGE, FADED = "#0072b2", "#b84a00", "#7b8794"  # as in the timeline
+from ..palette import AXIS, BLUE, DARK, DARK_ORANGE, FADED, GREY, GRID, WHITE
+from ..timeline.card import card
+
+LEFT, RIGHT = 64, 728  # where 0 and the most calls in flight are
 
 
 class Point(Protocol):
@@ -57,7 +58,7 @@ def svg(
             "Share of the requests refused with 429",
             lambda point: 100 * point.refused_share,
             lambda value: f"{value:.0f} %",
-            ORANGE,
+            DARK_ORANGE,
             70,
             100,
         ),
@@ -85,12 +86,7 @@ def svg(
     body += f'<g text-anchor="middle">{ticks}{_text((LEFT + RIGHT) / 2, y + 12, "calls in flight")}</g>'
     y += 12
     key = _key(points, running, earlier, earlier_setting, y + 22)
-    height = round(y + (36 if key else 14))
-    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img"'
-    font = f'font-family="Helvetica Neue,Helvetica,Arial,sans-serif" font-size="12" fill="{GREY}"'
-    edge = f'x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="8"'
-    card = f'<title>{html.escape(_said(setting, points))}</title><rect {edge} fill="#fff" stroke="#d9dee4"/>'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>{card}{body}{key}</svg>'
+    return card(body + key, round(y + (36 if key else 14)), _said(setting, points))
 
 
 def _said(setting: str, points: Sequence[Point]) -> str:
@@ -107,8 +103,8 @@ def _grid(panel: _Panel, base: float, most: int) -> str:
     lines = "".join(f"M{LEFT} {_n(y)}H{RIGHT}" for y, _ in heights[1:])
     lines += "".join(f"M{_n(_x(limit, most))} {_n(base)}v-{_n(panel.height)}" for limit in range(0, most + 1, 10))
     labels = "".join(_text(LEFT - 8, y + 4, label) for y, label in heights)
-    axis = f'<path d="M{LEFT} {_n(base)}H{RIGHT}" stroke="#9aa5b1"/>'
-    return f'<path d="{lines}" stroke="#e9edf1"/>{axis}<g text-anchor="end">{labels}</g>'
+    axis = f'<path d="M{LEFT} {_n(base)}H{RIGHT}" stroke="{AXIS}"/>'
+    return f'<path d="{lines}" stroke="{GRID}"/>{axis}<g text-anchor="end">{labels}</g>'
 
 
 def _series(
@@ -131,16 +127,18 @@ def _series(
     drawn = f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="{1 if faded else 1.7}"/>' if line else ""
     for x, y in places:
         if faded:
-            drawn += f'<rect x="{_n(x - 3)}" y="{_n(y - 3)}" width="6" height="6" fill="{colour}" stroke="#fff"/>'
+            drawn += f'<rect x="{_n(x - 3)}" y="{_n(y - 3)}" width="6" height="6" fill="{colour}" stroke="{WHITE}"/>'
         else:
-            drawn += f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" fill="{colour}" stroke="#fff"/>'
+            drawn += f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" fill="{colour}" stroke="{WHITE}"/>'
     if running and (at := place(running)):
-        drawn += f'<circle cx="{_n(at[0])}" cy="{_n(at[1])}" r="5" fill="#fff" stroke="{colour}" stroke-width="2"/>'
+        drawn += f'<circle cx="{_n(at[0])}" cy="{_n(at[1])}" r="5" fill="{WHITE}" stroke="{colour}" stroke-width="2"/>'
     said = running or newest
     if said and (at := place(said)) and (value := panel.value(said)) is not None:
         x, y = at
         above = base - y < panel.height / 2
-        style = f'font-size="13" font-weight="600" fill="{colour}" stroke="#fff" stroke-width="4" paint-order="stroke"'
+        style = (
+            f'font-size="13" font-weight="600" fill="{colour}" stroke="{WHITE}" stroke-width="4" paint-order="stroke"'
+        )
         right = said.limit <= 0.8 * most
         anchor = "" if right else ' text-anchor="end"'
         drawn += _text(x + (9 if right else -9), y + (-7 if above else 17), panel.written(value), f" {style}{anchor}")
@@ -156,7 +154,7 @@ def _key(points: Sequence[Point], running: Point | None, earlier: Sequence[Point
         drawn += f'<circle cx="{x + 5}" cy="{y - 4}" r="4.5" fill="{BLUE}"/>' + _text(x + 16, y, "measured")
         x += 90
     if running:
-        drawn += f'<circle cx="{x + 5}" cy="{y - 4}" r="5" fill="#fff" stroke="{BLUE}" stroke-width="2"/>'
+        drawn += f'<circle cx="{x + 5}" cy="{y - 4}" r="5" fill="{WHITE}" stroke="{BLUE}" stroke-width="2"/>'
         drawn += _text(x + 16, y, "being measured")
         x += 125
     if earlier:

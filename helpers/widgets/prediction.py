@@ -9,6 +9,7 @@ import ipywidgets
 
 from ..errors import BadInput
 from ..inputs import check_list
+from ..palette import BLUE
 from ..wire.trace import Trace
 from ..words import counted, duration, marked
 from .base import Box, button, row
@@ -33,7 +34,7 @@ class Comparison:
         return self.said
 
     def _repr_html_(self) -> str:
-        return f'<p style="border-left:4px solid #0072b2;padding-left:12px">{marked(self.said)}</p>'
+        return f'<p style="border-left:4px solid {BLUE};padding-left:12px">{marked(self.said)}</p>'
 
 
 class Prediction(Box):

@@ -144,7 +144,13 @@ def test_the_page_allows_only_what_lies_below() -> None:
 
 @pytest.mark.parametrize(
     ("room", "may"),
-    [("timeline", {"words"}), ("mock_api", {"catalog", "errors"}), ("words", set()), ("errors", set())],
+    [
+        ("timeline", {"palette", "words"}),
+        ("mock_api", {"catalog", "errors"}),
+        ("palette", set()),
+        ("words", set()),
+        ("errors", set()),
+    ],
 )
 def test_rooms_that_could_stand_alone(room: str, may: set[str]) -> None:
     assert {room_of(arrow.imported) for arrow in between_rooms() if room_of(arrow.importer) == room} <= may
@@ -181,6 +187,15 @@ def test_no_circle_of_imports() -> None:
 
     for module in modules():
         visit(module, ())
+
+
+# ---- the colours ---------------------------------------------------------------------------------------------------
+
+
+def test_no_colour_stands_outside_of_the_palette() -> None:
+    texts = [path for path in HELPERS.rglob("*") if path.suffix in (".py", ".css", ".js", ".html", ".svg")]
+    found = {path.name for path in texts if re.search(r"#(?:[0-9a-fA-F]{3,4}){1,2}\b", path.read_text("utf-8"))}
+    assert found == {"palette.py"}, "give a colour a name in palette.py, and use that"
 
 
 # ---- names that are not ours ---------------------------------------------------------------------------------------

@@ -1,0 +1,20 @@
+"""The white card on which each picture (SVG) stands; lengths are in pixels."""
+
+import html
+
+from ..palette import EDGE, GREY, WHITE
+
+WIDTH = 760
+
+
+def card(body: str, height: int, said: str, more: str = "") -> str:
+    """A whole picture: `body` on a card of its own. `said` is the picture in words, `more` the root's attributes.
+
+    >>> card("", 84, "Nothing recorded")[:4]
+    '<svg'
+    """
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img"'
+    font = f'font-family="Helvetica Neue,Helvetica,Arial,sans-serif" font-size="12" fill="{GREY}"{more}'
+    edge = f'x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="8"'
+    back = f'<title>{html.escape(said)}</title><rect {edge} fill="{WHITE}" stroke="{EDGE}"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>{back}{body}</svg>'
