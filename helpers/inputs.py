@@ -1,17 +1,14 @@
 """What may be handed to the workbook's functions, checked once for all, before anything is sent."""
 
 import inspect
-import math
 from collections.abc import Iterable, Mapping
-from numbers import Real
 
 from openai import AsyncOpenAI, OpenAI
 
 from .catalog import DEFAULT_MODEL
 from .errors import BadInput
+from .numeric import LARGEST, real, whole
 from .words import shortened, with_article
-
-SMALLEST = 1e-6  # what is below cannot be divided by; nobody waits so briefly, or asks so seldom
 
 
 def check_question(question: object) -> None:
@@ -71,14 +68,26 @@ def check_callback(function: object, name: str, what: str) -> None:
         raise BadInput(f"`{name}` cannot be called with one value, {what} ({error}).", write) from error
 
 
-def check_above_zero(value: object, name: str, unit: str) -> None:
-    """Raises BadInput for what is no number above 0 that can be reckoned with; infinity is one: no limit."""
-    try:
-        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-    except OverflowError:  # an int of over 308 digits
-        number = math.nan
-    if not number >= SMALLEST:
-        raise BadInput(f"{name}={shortened(value)} is not a number of {unit}.", "Give one above 0, or leave it out.")
+def number(value: object, happened: str, what_to_do: str, *, least: float = 0, most: float = LARGEST) -> float:
+    """The value as a plain int or float; raises BadInput for what is no number from `least` to `most`.
+
+    In `happened`, {} stands for the value. Infinity is a number only where `most` is infinite.
+
+    >>> number(2.5, "wait={} is not a number of seconds.", "Give one above 0.")
+    2.5
+    """
+    found = real(value, least, most)
+    if found is None:
+        raise BadInput(happened.format(shortened(value)), what_to_do)
+    return found
+
+
+def whole_number(value: object, happened: str, what_to_do: str, *, least: int = 0, most: float = LARGEST) -> int:
+    """Like `number`, for what is counted: 2.5 is refused, and 2.0 too."""
+    found = whole(value, least, most)
+    if found is None:
+        raise BadInput(happened.format(shortened(value)), what_to_do)
+    return found
 
 
 def check_questions(questions: Iterable[str]) -> list[str]:

@@ -28,7 +28,10 @@ def shortened(value: object, most: int = 60) -> str:
     >>> shortened("What is Python?"), shortened("What is Python?", 8)
     ("'What is Python?'", "'What i…")
     """
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # Python writes no int of over 4,300 digits; and a class may have a repr that fails
+        shown = f"{with_article(type(value).__name__)} that cannot be shown"
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 

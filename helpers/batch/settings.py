@@ -1,6 +1,7 @@
 """How a batch is to be done, checked before anything is sent."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -9,7 +10,8 @@ from openai import AsyncOpenAI
 
 from ..answer import Answer
 from ..errors import BadInput
-from ..inputs import check_above_zero, check_callback, check_client, check_model
+from ..inputs import check_callback, check_client, check_model, number, whole_number
+from ..numeric import SMALLEST
 from ..words import shortened
 from .questions import as_options
 
@@ -40,17 +42,18 @@ class Settings:
         if not isinstance(self.instructions, str):
             raise BadInput("`instructions` is not a string.", 'Write them in quotes: "Answer in one word.".')
         for name, least in (("max_concurrency", 1), ("max_retries", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                what = "calls in flight" if least else "retries"
-                raise BadInput(
-                    f"{name}={value!r} is not a valid number of {what}.",
-                    f"Give a whole number, {least} or more, such as {10 if least else 5}.",
-                )
+            what = "calls in flight" if least else "retries"
+            happened = f"{name}={{}} is not a valid number of {what}."
+            use = f"Give a whole number, {least} or more, such as {10 if least else 5}."
+            object.__setattr__(self, name, whole_number(getattr(self, name), happened, use, least=least))
         for name in ("timeout", "deadline", "requests_per_minute", "tokens_per_minute"):
             value = getattr(self, name)
             if value is not None:
-                check_above_zero(value, name, "seconds" if name in ("timeout", "deadline") else "a minute")
+                unit = "seconds" if name in ("timeout", "deadline") else "a minute"
+                happened, use = f"{name}={{}} is not a number of {unit}.", "Give one above 0, or leave it out."
+                # infinity is a number here: no limit
+                value = number(value, happened, use, least=SMALLEST, most=math.inf)
+                object.__setattr__(self, name, value)
         if not isinstance(self.progress, bool | None):
             raise BadInput(
                 f"progress={shortened(self.progress)} is neither True nor False.", "Give one, or leave it out."

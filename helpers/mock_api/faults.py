@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from numbers import Real
 from random import Random
 from typing import Literal, get_args
 
 from ..errors import BadInput
+from ..numeric import SMALLEST, real, whole
 from .answers import plain
 
 Fault = Literal["rate_limited", "server_error", "dropped", "hanging", "refused"]
@@ -46,13 +48,14 @@ class Faults:
         shares = 0.0
         for kind in KINDS:
             who = getattr(self, kind)
-            if isinstance(who, (int, float)):
-                if isinstance(who, bool) or not 0 <= who <= 1:
+            if isinstance(who, Real):
+                if (share := real(who, 0, 1)) is None:
                     raise BadInput(
                         f"{kind}={who!r} is not a share.",
                         "Give a number from 0 to 1 (0.1 is one request in ten), a question, or a list of questions.",
                     )
-                shares += who
+                object.__setattr__(self, kind, share)
+                shares += share
             else:
                 # frozen, so that a list changed later changes nothing; a generator is read once, here
                 object.__setattr__(self, kind, _chosen(kind, who))
@@ -65,11 +68,11 @@ class Faults:
             limit = getattr(self, name)
             if limit is None and name == "burst":
                 continue
-            if not isinstance(limit, (int, float)) or isinstance(limit, bool) or not limit > 0:
+            if real(limit, SMALLEST) is None:
                 raise BadInput(f"{name}={limit!r} is not a limit.", "Give a number above 0.")
         if self.burst is not None and self.burst < 1:
             raise BadInput(f"burst={self.burst!r} lets no request through.", "Give 1 or more.")
-        if self.retry_after is not None and not (isinstance(self.retry_after, (int, float)) and self.retry_after >= 0):
+        if self.retry_after is not None and real(self.retry_after, 0) is None:
             raise BadInput(f"retry_after={self.retry_after!r} is no waiting time.", "Give seconds, 0 or more.")
         if not isinstance(self.no_quota, bool) and self.out_of_credit is None:
             raise BadInput(
@@ -122,7 +125,7 @@ def _chosen(kind: str, who: object) -> dict[str, int]:
     else:
         chosen = {None: 0}
     for question, times in chosen.items():
-        if not isinstance(question, str) or isinstance(times, bool) or not isinstance(times, int) or times < 0:
+        if not isinstance(question, str) or whole(times, 0) is None:
             raise BadInput(
                 f"{kind} cannot be read: {who!r}.",
                 'Give a share such as 0.1, a question, a list of questions, or {"a question": how many times}.',

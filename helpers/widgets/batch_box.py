@@ -15,7 +15,7 @@ from ..batch.csv_file import CsvFile
 from ..batch.estimates import beside_budget
 from ..batch.result import NOT_DONE
 from ..errors import BadInput, WorkbookError
-from ..inputs import check_model, check_question, check_questions
+from ..inputs import check_model, check_question, check_questions, whole_number
 from ..session import live_now, offered, shared_client, spending
 from ..session.purse import is_limited, require_budget
 from ..timeline import svg
@@ -402,9 +402,8 @@ def _estimated(run: _Job, limit: int) -> str:
 
 
 def _checked_limit(limit: object) -> int:
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
-        raise BadInput(f"The limit in flight is {limit!r}.", f"Give a whole number from 1 to {MOST}, such as 10.")
-    return limit
+    what_to_do = f"Give a whole number from 1 to {MOST}, such as 10."
+    return whole_number(limit, "The limit in flight is {}.", what_to_do, least=1, most=MOST)
 
 
 def batch_box(

@@ -15,7 +15,8 @@ import openai
 from openai import AsyncOpenAI
 
 from ..catalog import DEFAULT_MODEL, Model
-from ..errors import BadInput, WorkbookError
+from ..errors import WorkbookError
+from ..inputs import number, whole_number
 from ..mock_api import Faults, MockAPI, MockTransport
 from ..mock_api.limits import Bucket
 from ..wire import send
@@ -152,9 +153,9 @@ class ConcurrencyLab(Box):
         >>> (await lab.measure(2, seconds=0.3)).limit
         2
         """
-        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
-            raise BadInput(f"limit={limit!r} cannot be measured.", f"Give a whole number from 1 to {MOST}.")
-        _check("seconds", seconds, 0.1, 60)
+        what_to_do = f"Give a whole number from 1 to {MOST}."
+        limit = whole_number(limit, "limit={} cannot be measured.", what_to_do, least=1, most=MOST)
+        seconds = _checked("seconds", seconds, 0.1, 60)
         if self.widget is None:
             raise WorkbookError("This lab was closed.", "Make a new one: lab = concurrency_lab().")
         if self.busy:
@@ -424,9 +425,9 @@ def _pause(error: openai.RateLimitError, attempt: int) -> float:
 # ---- the public name -------------------------------------------------------------------------------------------------
 
 
-def _check(name: str, value: object, least: float, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise BadInput(f"{name}={value!r} cannot be used.", f"Give a number from {least:g} to {most:g}.")
+def _checked(name: str, value: object, least: float, most: float) -> float:
+    what_to_do = f"Give a number from {least:g} to {most:g}."
+    return number(value, f"{name}={{}} cannot be used.", what_to_do, least=least, most=most)
 
 
 def concurrency_lab(*, requests_per_second: float | None = 20, latency: float = 0.5) -> ConcurrencyLab:
@@ -448,6 +449,6 @@ def concurrency_lab(*, requests_per_second: float | None = 20, latency: float = 
             2   ...
     """
     if requests_per_second is not None:
-        _check("requests_per_second", requests_per_second, 1, 1_000)
-    _check("latency", latency, 0.05, 10)
+        requests_per_second = _checked("requests_per_second", requests_per_second, 1, 1_000)
+    latency = _checked("latency", latency, 0.05, 10)
     return ConcurrencyLab(Setting(requests_per_second, latency))

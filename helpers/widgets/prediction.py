@@ -1,6 +1,5 @@
 """Predictions: what a learner expects, written down before a cell is run, and how close it was."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -9,6 +8,7 @@ import ipywidgets
 
 from ..errors import BadInput
 from ..inputs import check_list
+from ..numeric import real
 from ..palette import BLUE
 from ..wire.trace import Trace
 from ..words import counted, duration, marked
@@ -159,8 +159,8 @@ class Prediction(Box):
                 return tuple(map(str, names))
             case ("choice", (str() as name,)) if name in self._of:
                 return (name,)
-            case ("seconds" | "times" | "requests" | "answers", (int() | float() as number,)) if _can_come_out(number):
-                return float(number)
+            case ("seconds" | "times" | "requests" | "answers", (value,)) if real(value, least=0) is not None:
+                return float(value)
         traces = "two traces" if self._about == "times" else "a trace in which something was sent"
         value = {"order": f"a list of {', '.join(self._of)}", "choice": f"one of {', '.join(map(repr, self._of))}"}
         wanted = value["choice"] if self._about == "choice" else f"{traces}, or {value.get(self._about, 'a number')}"
@@ -219,10 +219,6 @@ class Prediction(Box):
             ratio = f"{high / low:.2g} times {as_much}"
             return f"You expected {ratio}." if predicted > value else f"That is {ratio} as you expected."
         return f"You expected {'more' if predicted > value else 'less'}."
-
-
-def _can_come_out(number: float) -> bool:
-    return not isinstance(number, bool) and 0 <= number < math.inf
 
 
 def _written_out(number: float) -> str:

@@ -616,7 +616,10 @@ def test_passwords_in_an_address_are_not_repeated(start: Start, capsys: pytest.C
     assert "canary" not in said and service.url in said
 
 
-@pytest.mark.parametrize("budget", [0, -1, float("nan"), "1", True, None.__class__, float("-inf"), [1]])
+NO_BUDGETS = [0, -1, float("nan"), "1", True, None.__class__, float("-inf"), [1], 5e-324, 10**400, 10**5000]
+
+
+@pytest.mark.parametrize("budget", NO_BUDGETS, ids=range(len(NO_BUDGETS)))
 def test_what_cannot_be_a_budget(service: Service, budget: Any) -> None:
     refused("is not an amount of US dollars", BadInput, budget=budget)
     assert not service.came

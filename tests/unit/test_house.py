@@ -146,7 +146,8 @@ def test_the_page_allows_only_what_lies_below() -> None:
     ("room", "may"),
     [
         ("timeline", {"palette", "words"}),
-        ("mock_api", {"catalog", "errors"}),
+        ("mock_api", {"catalog", "errors", "numeric"}),
+        ("numeric", set()),
         ("palette", set()),
         ("words", set()),
         ("errors", set()),

@@ -411,6 +411,15 @@ def test_tokens_a_minute_are_a_limit_too() -> None:
         ({"burst": 0.5}, "lets no request through"),
         ({"retry_after": -1}, "no waiting time"),
         ({"retry_after": "soon"}, "no waiting time"),
+        ({"retry_after": True}, "no waiting time"),
+        ({"retry_after": float("inf")}, "no waiting time"),
+        ({"retry_after": 10**400}, "no waiting time"),
+        ({"rate_limited": float("nan")}, "not a share"),
+        ({"server_error": {"What is Go?": True}}, "cannot be read"),
+        ({"requests_per_minute": 10**400}, "not a limit"),
+        ({"requests_per_minute": float("inf")}, "not a limit"),
+        ({"tokens_per_minute": 5e-324}, "not a limit"),
+        ({"burst": float("nan")}, "not a limit"),
     ],
 )
 def test_faults_that_make_no_sense_are_refused_in_words(settings: dict[str, Any], says: str) -> None:

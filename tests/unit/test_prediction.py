@@ -249,6 +249,7 @@ def test_a_choice() -> None:
         ("seconds", [], float("inf")),
         ("requests", [], float("nan")),
         ("requests", [], True),
+        ("requests", [], 10**400),
         ("seconds", [], None),
         ("times", [], (1, 2)),
         ("order", ["a", "b"], ["a"]),

@@ -11,9 +11,10 @@ from openai import OpenAI
 
 from ...catalog import MODELS
 from ...errors import BadInput, BudgetReached, WorkbookError
+from ...numeric import real
 from ...wire.exchange import Exchange
 from ...wire.totals import Totals
-from ...words import counted, usd
+from ...words import counted, shortened, usd
 from .access import Access
 from .check import Listed, list_models
 from .limits import MINUTE, LimitsSeen
@@ -21,6 +22,7 @@ from .offer import Offer, age_of_prices
 from .unlisted import Unlisted
 
 BUDGET = 0.25  # USD; of a session, where nobody says another
+LEAST = 1e-9  # USD; far less than any call costs
 
 # the free request goes out whatever the mode is
 checking: ContextVar[bool] = ContextVar("checking", default=False)
@@ -44,12 +46,13 @@ def check_it_is_allowed() -> None:
 
 def checked_budget(budget: object) -> float:
     """USD. Raises BadInput for what is no amount of money."""
-    if isinstance(budget, bool) or not isinstance(budget, int | float) or not budget > 0:
-        raise BadInput(
-            f"budget={budget!r} is not an amount of US dollars.",
+    usable = real(budget, LEAST, math.inf)
+    if usable is None:
+        raise BadInput(  # not cut: half a key that was given by mistake would not be hidden
+            f"budget={shortened(budget, 10_000)} is not an amount of US dollars.",
             f"Give one above 0, such as budget={BUDGET} (float('inf') is none at all).",
         )
-    return float(budget)
+    return float(usable)
 
 
 def ask_for_the_list(client: OpenAI, access: Access) -> Listed | None:
