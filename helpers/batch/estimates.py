@@ -9,14 +9,14 @@ from statistics import fmean
 from ..answer import Answer
 from ..catalog import DEFAULT_MODEL, MODELS, cost
 from ..errors import BadInput
-from ..inputs import check_question
+from ..inputs import check_question, number
 from ..session.purse import at_once, in_proportion, is_limited, rate_limits
 from ..wire.totals import CHARACTERS, LIKELY
 from ..words import counted, duration, usd
 from . import progress
 from .pacer import is_same_limit
 from .questions import Source, open_questions
-from .settings import Repeats, Settings, check_repeats
+from .settings import Repeats, Settings
 from .store import Store
 
 FRAME = 7  # tokens around each question: the roles, and where a message begins and ends
@@ -73,7 +73,18 @@ def estimate(
     each, _ = open_questions(questions)
     if isinstance(each, AsyncIterator):
         raise BadInput("An async iterator cannot be read here.", "Give a list of its questions.")
-    check_repeats(repeats)
+    settings = Settings(  # they are checked there, as a batch's own are
+        model=model,
+        instructions=instructions,
+        max_concurrency=max_concurrency,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        repeats=repeats,
+    )
+    if answer_tokens is not None:
+        answer_tokens = number(
+            answer_tokens, "answer_tokens={} is not a number of tokens.", "Give one, or leave it out."
+        )
     rows, texts = 0, Counter[str]()
     for value in each:
         rows += 1
@@ -96,9 +107,9 @@ def estimate(
     length = answer_tokens if answer_tokens is not None else fmean(lengths) if lengths else LIKELY
     prompt, written = round(asked), round(calls * length)
     a_call = _seconds_each(model, good, length)
-    times = _times(model, calls, prompt + written, a_call, requests_per_minute, tokens_per_minute)
+    times = _times(model, calls, prompt + written, a_call, settings.requests_per_minute, settings.tokens_per_minute)
     if a_call is not None:
-        by_calls = max(calls / max_concurrency, 1.0 if calls else 0.0) * a_call
+        by_calls = max(calls / settings.max_concurrency, 1.0 if calls else 0.0) * a_call
         times.insert(0, (by_calls, f"{a_call:.2g} s a call, {max_concurrency:,} at a time"))
     seconds, because = max(times, key=lambda time: time[0], default=(None, ""))  # the slowest of what limits it
     return Estimate(rows, calls, prompt, written, cost(model, prompt, written), seconds, because)

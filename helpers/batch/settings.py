@@ -11,7 +11,7 @@ from openai import AsyncOpenAI
 from ..answer import Answer
 from ..errors import BadInput
 from ..inputs import check_callback, check_client, check_model, number, whole_number
-from ..numeric import SMALLEST
+from ..numeric import LARGEST, SMALLEST
 from ..words import shortened
 from .questions import as_options
 
@@ -51,8 +51,9 @@ class Settings:
             if value is not None:
                 unit = "seconds" if name in ("timeout", "deadline") else "a minute"
                 happened, use = f"{name}={{}} is not a number of {unit}.", "Give one above 0, or leave it out."
-                # infinity is a number here: no limit
-                value = number(value, happened, use, least=SMALLEST, most=math.inf)
+                # infinity is a number where it means no limit; the SDK cannot send it as a timeout
+                most = LARGEST if name == "timeout" else math.inf
+                value = number(value, happened, use, least=SMALLEST, most=most)
                 object.__setattr__(self, name, value)
         if not isinstance(self.progress, bool | None):
             raise BadInput(
