@@ -15,7 +15,8 @@ from ..catalog import cost
 from ..errors import BadInput, BudgetReached, ErrorSent, WorkbookError
 from ..session import endpoint, shared_client
 from ..session.purse import is_limited, require_budget
-from ..wire.failures import explain, is_bug, is_final, is_rate_limit, pause_before_retry, retry_after
+from ..wire.failures import explain, is_bug, is_final
+from ..wire.retries import is_rate_limit, pause_before_retry, retry_after
 from . import progress
 from .breaker import Breaker
 from .estimates import FRAME, announce, tokens_in

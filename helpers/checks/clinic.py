@@ -88,32 +88,30 @@ class SomeFail(Patient):
 
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[: self.count]
-        self.flagged = questions[1]
-        faults = Faults(refused=self.flagged)
-        yield Scenario((list(questions),), questions, client=True, faults=faults, repeats=True)
+        flagged = questions[1]
+        faults = Faults(refused=flagged)
+        yield Scenario((list(questions),), questions, client=True, faults=faults, failing=(flagged,), repeats=True)
 
     def judge(self, run: Run) -> Findings:
         yield from self.sound(run)
         yield from judging.nothing_left(run)
         yield from judging.at_once(run)
-        questions = run.scenario.questions
+        questions, (flagged,) = run.scenario.questions, run.scenario.failing
         yield from judging.a_list(run, len(questions), "the texts")
         for question, text in zip(questions, run.result, strict=True):
-            if question == self.flagged and not (isinstance(text, str) and text.strip()):
+            if question == flagged and not (isinstance(text, str) and text.strip()):
                 yield Finding(
                     "failure swallowed",
                     f"“{question}” was refused, and your list says {text!r} in its place: nobody would know why.",
                     "Return a text that says what happened, such as `str(error)`.",
                 )
-            if question == self.flagged and judging.brought(run, text):
+            if question == flagged and judging.brought(run, text):
                 yield Finding(
                     "order lost",
                     f"“{question}” was refused, and in its place in your list stands the answer to another question.",
                     "append follows the order in which calls end: let each return its text, and gather collect them.",
                 )
-        others = [
-            (question, text) for question, text in zip(questions, run.result, strict=True) if question != self.flagged
-        ]
+        others = [(question, text) for question, text in zip(questions, run.result, strict=True) if question != flagged]
         yield from judging.answers_fit(run, [text for _, text in others], [("", question) for question, _ in others])
 
 
@@ -122,16 +120,17 @@ class RetriesOnRetries(SomeFail):
 
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[: self.count]
-        self.flagged = questions[2]
-        faults = Faults(rate_limited=self.flagged, retry_after=0.05)
-        yield Scenario((list(questions),), questions, client=True, faults=faults, repeats=True)
+        limited = questions[2]
+        faults = Faults(rate_limited=limited, retry_after=0.05)
+        yield Scenario((list(questions),), questions, client=True, faults=faults, failing=(limited,), repeats=True)
 
     def judge(self, run: Run) -> Findings:
-        count = sum(self.flagged in served.question for served in run.served)
+        (limited,) = run.scenario.failing
+        count = sum(limited in served.question for served in run.served)
         if count > 5:
             yield Finding(
                 "retries on top of retries",
-                f"“{self.flagged}” was sent {count} times: three tries of yours, three of the client's in each.",
+                f"“{limited}” was sent {count} times: three tries of yours, three of the client's in each.",
                 "One place tries again. Leave it to the client, or give it `max_retries=0`.",
             )
         yield from super().judge(run)

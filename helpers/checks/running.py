@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import inspect
+import math
 import re
 import sys
 import traceback
@@ -47,6 +48,10 @@ class Scenario:
     repeats: bool = False  # whether a question may be sent several times, as it may fail
     seconds: Mapping[str, float] = field(default_factory=dict)  # a call takes, by question or by model
     faults: Faults = field(default_factory=Faults)
+    failing: tuple[str, ...] = ()  # the questions that meet those faults, in an order that the task knows
+    limit: int = 0  # calls that may be in flight; 0: all of them
+    deadline: float = math.inf  # seconds until it has to return
+    target: Path = Path()  # the file that it has to write, if any
 
 
 class ExamAPI(MockAPI):

@@ -213,21 +213,19 @@ class LimitInFlight(Task):
     parameters = "client, questions, limit"
 
     def scenarios(self) -> Iterator[Scenario]:
-        seconds = dict(zip(QUESTIONS, (0.5, 0.2, 0.2, 0.5, 0.2, 0.2, 0.4, 0.2), strict=True))
-        self.limit = 3
-        yield Scenario((list(QUESTIONS), self.limit), QUESTIONS, client=True, seconds=seconds)
-        questions, self.limit = QUESTIONS[:4], 2
-        yield Scenario((list(questions), self.limit), questions, client=True)
+        uneven = dict(zip(QUESTIONS, (0.5, 0.2, 0.2, 0.5, 0.2, 0.2, 0.4, 0.2), strict=True))
+        for questions, limit, seconds in ((QUESTIONS, 3, uneven), (QUESTIONS[:4], 2, {})):
+            yield Scenario((list(questions), limit), questions, client=True, seconds=seconds, limit=limit)
 
     def judge(self, run: Run) -> Findings:
         yield from self.sound(run)
-        yield from judging.within_limit(run, self.limit)
-        yield from judging.no_idle_slots(run, self.limit)
+        yield from judging.within_limit(run, run.scenario.limit)
+        yield from judging.no_idle_slots(run, run.scenario.limit)
         yield from judging.nothing_left(run)
         yield from self.texts(run)
 
     def shape(self, run: Run) -> Panel:
-        return shape.expected(run, self.limit)
+        return shape.expected(run, run.scenario.limit)
 
 
 class SurviveFailures(Task):
@@ -236,15 +234,15 @@ class SurviveFailures(Task):
 
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[:6]
-        self.passing, self.dropped, self.flagged, self.limited = questions[1:5]
+        passing, dropped, flagged, limited = failing = questions[1:5]
         faults = Faults(
-            server_error={self.passing: 1},
-            dropped=self.dropped,
-            refused=self.flagged,
-            rate_limited=self.limited,
+            server_error={passing: 1},
+            dropped=dropped,
+            refused=flagged,
+            rate_limited=limited,
             retry_after=0.05,
         )
-        yield Scenario((list(questions),), questions, client=True, repeats=True, faults=faults)
+        yield Scenario((list(questions),), questions, client=True, repeats=True, faults=faults, failing=failing)
 
     def judge(self, run: Run) -> Findings:
         if isinstance(judging.innermost(run.error), openai.OpenAIError):
@@ -270,11 +268,12 @@ class SurviveFailures(Task):
 
     def shape(self, run: Run) -> Panel:
         soon, calls = REFUSAL_SECONDS, dict(shape.lengths(run))
+        passing, dropped, flagged, limited = run.scenario.failing
         attempts: dict[str, tuple[float, tuple[tuple[float, str, str], ...]]] = {
-            self.passing: (0.5, ((soon, "failed", "500"), (calls[self.passing], "ok", ""))),
-            self.dropped: (0.5, ((LATENCY, "failed", "dropped"),) * 3),
-            self.flagged: (0.0, ((soon, "failed", "400"),)),
-            self.limited: (0.05, ((soon, "failed", "429"),) * 3),
+            passing: (0.5, ((soon, "failed", "500"), (calls[passing], "ok", ""))),
+            dropped: (0.5, ((LATENCY, "failed", "dropped"),) * 3),
+            flagged: (0.0, ((soon, "failed", "400"),)),
+            limited: (0.05, ((soon, "failed", "429"),) * 3),
         }
         rows = []
         for question, seconds in calls.items():
@@ -284,15 +283,16 @@ class SurviveFailures(Task):
 
     def _requests(self, run: Run) -> Findings:
         sent, questions = Counter(served.question for served in run.served), run.scenario.questions
-        for question in (questions[0], questions[5], self.flagged, self.limited, self.dropped):
+        _, dropped, flagged, limited = run.scenario.failing
+        for question in (questions[0], questions[5], flagged, limited, dropped):
             count = sum(times for asked, times in sent.items() if question in asked)
-            if question == self.flagged and count > 1:
+            if question == flagged and count > 1:
                 yield Finding(
                     "retried in vain",
                     f"The service refused “{question}” for good (400), and your function sent it {count} times.",
                     "Try again only what may pass (429, 500, a broken connection); the client does that by itself.",
                 )
-            elif question in (self.limited, self.dropped) and count > self.most_requests:
+            elif question in (limited, dropped) and count > self.most_requests:
                 calls = sum(question in call.question for call in run.calls)
                 yield Finding(
                     "retries on top of retries" if calls < count else "too many retries",
@@ -312,7 +312,7 @@ class SurviveFailures(Task):
                 )
 
     def _rows(self, run: Run) -> Findings:
-        questions = run.scenario.questions
+        questions, passing = run.scenario.questions, run.scenario.failing[0]
         yield from judging.a_list(run, len(questions), "a dictionary for each question")
         yield from judging.dictionaries(run, ("question", "answer", "error"))
         rows = run.result
@@ -322,7 +322,7 @@ class SurviveFailures(Task):
                 "The dictionaries are not in the order of the questions, or name other ones.",
                 "gather returns in the order that you gave; what finishes first need not be asked first.",
             )
-        passed = judging.answer_to(run, ("", self.passing)) is not None
+        passed = judging.answer_to(run, ("", passing)) is not None
         for row in rows:
             question, answer, error = row["question"], row["answer"], row["error"]
             came = judging.answer_to(run, ("", question)) is not None
@@ -351,7 +351,7 @@ class SurviveFailures(Task):
         if not passed:
             yield Finding(
                 "gave up too soon",
-                f"“{self.passing}” failed once (500), and was not asked again, when it would have been answered.",
+                f"“{passing}” failed once (500), and was not asked again, when it would have been answered.",
                 "Leave the client its retries (max_retries=2 is its default), or write them yourself.",
             )
 
@@ -361,11 +361,9 @@ class KeepADeadline(Task):
 
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[:5]
-        self.deadline = 4.0
-        yield Scenario((list(questions), self.deadline), questions, client=True)
-        self.deadline = 1.2
-        seconds = dict(zip(questions, (0.2, 4.0, 0.9, 4.0, 0.1), strict=True))
-        yield Scenario((list(questions), self.deadline), questions, client=True, seconds=seconds)
+        uneven = dict(zip(questions, (0.2, 4.0, 0.9, 4.0, 0.1), strict=True))
+        for deadline, seconds in ((4.0, {}), (1.2, uneven)):
+            yield Scenario((list(questions), deadline), questions, client=True, seconds=seconds, deadline=deadline)
 
     def judge(self, run: Run) -> Findings:
         if isinstance(judging.innermost(run.error), (TimeoutError, openai.APITimeoutError)):
@@ -380,10 +378,10 @@ class KeepADeadline(Task):
         yield from judging.loop_stayed_free(run)
         if judging.most_at_once(judging.calls_spans(run)) == 1:
             yield from judging.at_once(run)
-        slowest = max(run.scenario.seconds.values(), default=LATENCY)
-        due = min(self.deadline, slowest)
+        deadline, slowest = run.scenario.deadline, max(run.scenario.seconds.values(), default=LATENCY)
+        due = min(deadline, slowest)
         if run.seconds > due + SLACK:
-            why = "its deadline was" if due == self.deadline else "all answers were there after"
+            why = "its deadline was" if due == deadline else "all answers were there after"
             yield Finding(
                 "too late",
                 f"Your function returned after {duration(run.seconds)}, and {why} {duration(due)}.",
@@ -395,7 +393,7 @@ class KeepADeadline(Task):
         if run.seconds < 0.9 * due:
             yield Finding(
                 "too early",
-                f"Your function returned after {duration(run.seconds)}, and it had {duration(self.deadline)}: one more "
+                f"Your function returned after {duration(run.seconds)}, and it had {duration(deadline)}: one more "
                 "answer would have come.",
                 "Use the parameter `seconds`: the check gives another number than the notebook.",
             )
@@ -413,7 +411,7 @@ class KeepADeadline(Task):
         yield from judging.answers_fit(run, run.result, pairs)
 
     def shape(self, run: Run) -> Panel:
-        return shape.expected(run, until=self.deadline)
+        return shape.expected(run, until=run.scenario.deadline)
 
 
 class FirstAnswerWins(Task):
@@ -485,7 +483,6 @@ class FirstAnswerWins(Task):
 
 class CsvToCsv(Task):
     parameters = "client, source, target, limit"
-    limit = 3
     questions = (
         "What is a list, and what is a tuple?",
         'What does "await" do?',
@@ -498,14 +495,16 @@ class CsvToCsv(Task):
 
     def scenarios(self) -> Iterator[Scenario]:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            source, self.target = Path(folder, "source.csv"), Path(folder, "target.csv")
+            source, target = Path(folder, "source.csv"), Path(folder, "target.csv")
             with source.open("w", encoding="utf-8", newline="") as file:
                 rows = csv.writer(file)
                 rows.writerow(["id", "question"])
                 rows.writerows(enumerate(self.questions, 101))
-            self.target.write_text("question,answer\nan old question,an old answer\n", encoding="utf-8")
+            target.write_text("question,answer\nan old question,an old answer\n", encoding="utf-8")
             seconds = dict(zip(self.questions, (0.5, 0.2, 0.3, 0.2, 0.4, 0.2, 0.2), strict=True))
-            yield Scenario((str(source), str(self.target), self.limit), self.questions, client=True, seconds=seconds)
+            limit = 3
+            arguments = (str(source), str(target), limit)
+            yield Scenario(arguments, self.questions, client=True, seconds=seconds, limit=limit, target=target)
 
     def judge(self, run: Run) -> Findings:
         if strange := [call for call in run.calls if judging.asks(run, call) is None]:
@@ -515,10 +514,10 @@ class CsvToCsv(Task):
                 "Read the column `question` with csv.DictReader or pandas: they know where a text begins and ends.",
             )
         yield from self.sound(run)
-        yield from judging.within_limit(run, self.limit, at_least=2)
+        yield from judging.within_limit(run, run.scenario.limit, at_least=2)
         yield from judging.nothing_left(run)
         try:
-            with self.target.open(encoding="utf-8-sig", newline="") as file:
+            with run.scenario.target.open(encoding="utf-8-sig", newline="") as file:
                 header, *rows = csv.reader(file, strict=True)
         except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
             yield Finding(
@@ -578,7 +577,7 @@ class CsvToCsv(Task):
         yield from judging.answers_fit(run, [row[1] for row in rows], [("", question) for question in self.questions])
 
     def shape(self, run: Run) -> Panel:
-        return shape.expected(run, self.limit)
+        return shape.expected(run, run.scenario.limit)
 
 
 # ---- parts of them ---------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from ..inputs import number, whole_number
 from ..mock_api import Faults, MockAPI, MockTransport
 from ..mock_api.limits import Bucket
 from ..wire import send
-from ..wire.failures import pause_before_retry
+from ..wire.retries import pause_before_retry
 from ..words import counted
 from . import lab_picture
 from .base import FRAME, Box, Line, button, row

@@ -11,7 +11,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from helpers.batch import progress
-from helpers.wire import failures
+from helpers.wire import retries
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,8 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a question is asked again."""
-    monkeypatch.setattr(failures, "FIRST_PAUSE", 0.002)
-    monkeypatch.setattr(failures, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from helpers import Answer, process_questions_as_completed, process_questions_batch
 from helpers.batch import Summary, last_batch
-from helpers.wire import failures
+from helpers.wire import retries
 
 from .service import ANSWERED, PATIENCE, Service, answer_to, cost_of, tokens_of
 
@@ -115,7 +115,7 @@ async def broken_off(case: Case, service: Service, file: Path | None) -> list[An
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 def test_what_holds_for_every_batch(case: Case) -> None:
     with (
-        patch.multiple(failures, FIRST_PAUSE=0.001, LONGEST_PAUSE=0.004),
+        patch.multiple(retries, FIRST_PAUSE=0.001, LONGEST_PAUSE=0.004),
         tempfile.TemporaryDirectory() as folder,
     ):
         file = Path(folder) / "answers.db" if case.saved else None

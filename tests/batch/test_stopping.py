@@ -151,8 +151,8 @@ def test_at_the_deadline_it_says_what_was_cut_off_and_what_was_not_sent() -> Non
 
 
 def test_a_deadline_ends_a_long_pause_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helpers.wire.failures, "FIRST_PAUSE", 1000.0)
-    monkeypatch.setattr(helpers.wire.failures, "LONGEST_PAUSE", 1000.0)
+    monkeypatch.setattr(helpers.wire.retries, "FIRST_PAUSE", 1000.0)
+    monkeypatch.setattr(helpers.wire.retries, "LONGEST_PAUSE", 1000.0)
     service = Service(lambda question, nth: "500" if question == QUESTIONS[0] else ANSWERED)
     answers = run(service, QUESTIONS, deadline=0.5)
     assert kinds(answers)["InternalServerError"] == QUESTIONS[:1]

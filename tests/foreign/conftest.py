@@ -14,7 +14,7 @@ import pytest
 from foreign.install import install
 from foreign.servers import COMMANDS, KEY, Server, running
 from helpers import connect
-from helpers.wire import failures
+from helpers.wire import retries
 
 MODEL = "a-model-of-theirs"  # not in the workbook's catalogue: nobody knows its price
 KEY_NAME = "FOREIGN_SERVICE_KEY"
@@ -63,8 +63,8 @@ def _live_is_allowed(fresh_session: object, tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setenv(name, "127.0.0.1")
     monkeypatch.setenv(KEY_NAME, KEY)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(failures, "FIRST_PAUSE", 0.002)
-    monkeypatch.setattr(failures, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from practice.expect import Expected
 
-from helpers.checks.tasks import TASKS
+from helpers.checks.clinic import BUGS
+from helpers.checks.tasks import TASKS, Task
 from helpers.course import logbook
 from helpers.course.exercise import Exercise
 from helpers.course.manifest import Entry
@@ -65,3 +66,10 @@ def test_verdict(task: str, attempt: str) -> None:
 def test_each_mistake_is_told_in_words_of_its_own(task: str) -> None:
     seen = {verdict_on(task, attempt).seen for attempt in attempts(task) if attempt.startswith("wrong_")}
     assert len(seen) >= 6
+
+
+@pytest.mark.parametrize("task", (TASKS | BUGS).values(), ids=TASKS | BUGS)
+def test_what_a_run_is_judged_by_is_in_its_scenario(task: Task) -> None:
+    before = dict(vars(task))
+    assert list(task.scenarios())
+    assert vars(task) == before, "the task would judge one run by what it set for another"

@@ -32,7 +32,7 @@ from helpers import (
 from helpers.mock_api import MockAPI
 from helpers.mock_api.answers import find_answer
 from helpers.wire import send
-from helpers.wire.failures import pause_before_retry
+from helpers.wire.retries import pause_before_retry
 
 QUESTIONS = ["What is Python?", "What is Go?", "What is Rust?"]
 

@@ -8,8 +8,9 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from helpers.wire.failures import explain, is_final, is_rate_limit, pause_before_retry
+from helpers.wire.failures import explain, is_final
 from helpers.wire.refusals import out_of_credit
+from helpers.wire.retries import is_rate_limit, pause_before_retry
 
 NO_MODEL = "no such model"
 NO_ADDRESS = "There is nothing at this address"

@@ -37,7 +37,7 @@ from helpers.checks import fence, owner, running, watchdog
 from helpers.checks.running import Scenario
 from helpers.mock_api.answers import find_answer
 from helpers.session.live import kernel
-from helpers.wire import clients, failures
+from helpers.wire import clients, failures, retries
 from helpers.wire.bodies import request_body
 from helpers.wire.exchange import Exchange
 from helpers.wire.model_calls import is_model_call
@@ -128,7 +128,7 @@ def usual(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(retries, "FIRST_PAUSE", 0.002)
 
 
 def batch(questions: list[str] | None = None, **settings: Any) -> Any:
@@ -266,7 +266,7 @@ def test_without_the_names_of_errors_the_sdks_own_kind_is_told() -> None:
     broken, late = openai.APIConnectionError(request=request), openai.APITimeoutError(request=request)
     broken.__cause__ = type("BrokenPipe", (Exception,), {})()
     assert "cannot be reached" in str(failures.explain(broken)) and "within the time" in str(failures.explain(late))
-    assert failures.pause_before_retry(broken, 1), "and tried again all the same"
+    assert retries.pause_before_retry(broken, 1), "and tried again all the same"
 
 
 def test_without_request_not_read_another_error_is_not_hidden() -> None:

@@ -13,9 +13,9 @@ import openai
 from openai import OpenAI
 
 from ...errors import WorkbookError
-from ...wire.failures import retry_after
 from ...wire.headers import read_limit
 from ...wire.refusals import as_said, out_of_credit, service_words
+from ...wire.retries import retry_after
 from ...words import counted
 from .access import NO_KEY, OPENAI, Access
 from .secrecy import hidden
