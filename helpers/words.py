@@ -87,6 +87,15 @@ def one_line(raw: str, most: int) -> str:
     return line if len(line) <= most and len(raw) <= 4 * most else line[: most - 1].rstrip() + "…"
 
 
+def without_halves(text: str) -> str:
+    """Text that any file can hold: a half of a character, as a text that was cut may end with, is replaced by U+FFFD.
+
+    >>> without_halves("cut \\ud83d")
+    'cut \ufffd'
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def marked(text: str) -> str:
     """Text as HTML, with what stands in backticks as code; nothing else in it is rendered or run.
 

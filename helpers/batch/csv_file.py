@@ -4,14 +4,14 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from itertools import chain, dropwhile
+from itertools import dropwhile
 from pathlib import Path
 
 from ..answer import Answer
 from ..errors import BadInput
-from ..words import one_line
+from ..words import one_line, without_halves
 
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 EXCEL_NAMES_IT = re.compile(r'"?sep=([,;|\t])"?$', re.IGNORECASE)  # the first line that some spreadsheets write
@@ -20,7 +20,6 @@ WESTERN = "cp1252"
 WESTERN_TEXT = set("äöüÄÖÜßéèêëàâáãåæçîïíìñóòôõøœùúûÿÉÈÊÀÂÁÃÅÆÇÎÍÑÓÔÕØŒÙÚÛ€„“”‘’‚–—…«»‹›¿¡°§·•™©®²×±µ£\xa0")
 NOT_WESTERN = re.compile(r"[^\x00-\x7f]{3}|[a-zß-ÿ][À-Þ¿¡]|[a-z][‚„×][a-z]")
 UTF_8 = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
-HALF = re.compile("[\ud800-\udfff]")
 FORMULA = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # also after blanks, and in full width
 EXAMPLE = "a line of column names, such as question, and below it a line for each question"
 
@@ -33,6 +32,11 @@ class CsvFile:
     encoding: str = "utf-8-sig"
     separator: str = ","
     names_separator: bool = False  # its first line is sep=;
+
+    @property
+    def is_western(self) -> bool:
+        """Whether it was read in an old encoding, which is to be said."""
+        return self.encoding == WESTERN
 
     @property
     def of_questions(self) -> int | None:
@@ -65,8 +69,9 @@ def read_table(name: str, content: bytes) -> CsvFile:
     (('id', 'Question'), ['What is Python?'])
     """
     text, encoding = _decoded(name, content)
-    columns, rows = _table(name, text)
-    return CsvFile(name, columns, tuple(rows), encoding, _separator(text), bool(EXCEL_NAMES_IT.match(_first(text))))
+    separator, is_named = _separator(text)
+    columns, rows = _table(name, _rows(name, text, separator, is_named))
+    return CsvFile(name, columns, rows, encoding, separator, is_named)
 
 
 def questions_in(path: Path) -> list[str]:
@@ -89,24 +94,21 @@ def questions_in(path: Path) -> list[str]:
             f"Give one, such as questions={file.in_pandas()}.",
         )
     questions = file.column(number)
-    if file.encoding == WESTERN:
+    if file.is_western:
         print(f"{name} is not in UTF-8; it is read as {WESTERN}. The first question: {one_line(questions[0], 80)}")
     return questions
 
 
-def _table(name: str, text: str) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+def _table(name: str, rows: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """The names of the columns, and the rows below them."""
-    rows = _rows(name, text)
-    first = next(rows, None)
-    if first is None:
+    if not rows:
         raise BadInput(f"{name} is empty.", f"Choose a file that holds {EXAMPLE}.")
-    columns = tuple(cell.strip() for cell in first)
+    columns = tuple(cell.strip() for cell in rows[0])
     if len(columns) == 1 and _is_question(columns[0]):  # that is no name, but the first question
-        return ("",), chain([first], rows)
-    second = next(rows, None)
-    if second is None:
+        return ("",), rows
+    if len(rows) == 1:
         raise BadInput(f"{name} has no rows below its column names.", f"Choose a file that holds {EXAMPLE}.")
-    return columns, chain([second], rows)
+    return columns, rows[1:]
 
 
 def _is_question(first: str) -> bool:
@@ -116,28 +118,25 @@ def _is_question(first: str) -> bool:
     return len(first.split()) > 1 and not any(name in first.lower() for name in ("question", "prompt"))
 
 
-def _first(text: str) -> str:
-    """The first line that is not empty."""
-    return next(filter(str.strip, text.splitlines()), "")
-
-
-def _separator(text: str) -> str:
-    """What parts the cells: the one that the first line has most of, or that Excel names there (sep=;)."""
-    first = _first(text)
+def _separator(text: str) -> tuple[str, bool]:
+    """What parts the cells, and whether Excel names it there (sep=;); else the one that the first line has most of."""
+    lines = list(filter(str.strip, text.splitlines()))
+    first = lines[0] if lines else ""
     if named := EXCEL_NAMES_IT.match(first):
-        return named[1]
+        return named[1], True
     most = max(SEPARATORS, key=first.count)
-    numbers = {line.count(most) for line in text.splitlines() if line.strip()}
     # a list of questions, in some of which there is a comma, is no table
-    return "\t" if "\t" in first or (_is_question(first.strip()) and len(numbers) > 1) else most
+    is_list = _is_question(first.strip()) and len({line.count(most) for line in lines}) > 1
+    return "\t" if "\t" in first or is_list else most, False
 
 
-def _rows(name: str, text: str) -> Iterator[tuple[str, ...]]:
+def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[str, ...], ...]:
+    """The cells of all rows, with those of the first one, which may be the columns' names."""
     lines = dropwhile(lambda line: not line.strip(), io.StringIO(text, newline=""))
-    separator = _separator(text)
-    first = next(lines, "")
-    start = iter(()) if EXCEL_NAMES_IT.match(first.rstrip("\r\n")) else iter([first])
-    reader = csv.reader(chain(start, lines), delimiter=separator, strict=True)
+    if is_named:
+        next(lines)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    rows: list[tuple[str, ...]] = []
     columns = 0
     try:
         for cells in reader:
@@ -153,7 +152,7 @@ def _rows(name: str, text: str) -> Iterator[tuple[str, ...]]:
                     f"{name} cannot be read: its line {reader.line_num} has {len(cells)} cells, its first {columns}.",
                     f"Put each text that has {SEPARATORS[separator]} in it into double quotes.",
                 )
-            yield tuple(cells)
+            rows.append(tuple(cells))
     except csv.Error as error:
         if max(map(len, text.splitlines())) > csv.field_size_limit():
             raise BadInput(
@@ -164,6 +163,7 @@ def _rows(name: str, text: str) -> Iterator[tuple[str, ...]]:
             f"{name} cannot be read: the quotes in line {reader.line_num} or before do not match ({error}).",
             'Mend them there (a text in double quotes writes one of its own as ""), then choose the file again.',
         ) from error
+    return tuple(rows)
 
 
 def _decoded(name: str, content: bytes) -> tuple[str, str]:
@@ -211,8 +211,7 @@ def write_table(answers: Iterable[Answer]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(columns)
     writer.writerows([_harmless(answer[column]) for column in columns] for answer in answers)
-    # half a character, which a text that was cut may end with, cannot be written: the sign for it stands there
-    return HALF.sub("\ufffd", out.getvalue()).encode("utf-8-sig")
+    return without_halves(out.getvalue()).encode("utf-8-sig")
 
 
 def _harmless(value: object) -> object:

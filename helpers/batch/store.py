@@ -19,6 +19,7 @@ from typing import Any
 
 from ..answer import Answer
 from ..errors import BadInput, WorkbookError
+from ..words import without_halves
 
 APPLICATION_ID = int.from_bytes(b"AMCW", "big")  # in the file's header: whose database it is
 VERSION = 2  # of the tables below; a new field of Answer needs a new one, and a line in _upgrade
@@ -178,9 +179,7 @@ class Store:
             raise ValueError(f"{'The store is closed' if self._closed else 'This cannot be saved'}: {answer}")
         answer.question.encode()  # half a character in a question is a ValueError too, here and not in the thread
         # services send one where a limit cuts an answer's text, and no file can hold it
-        row = [
-            v.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(v, str) else v for v in row
-        ]
+        row = [without_halves(value) if isinstance(value, str) else value for value in row]
         done: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._waiting.put(([self._job, *row], done))
         failure = await done

@@ -109,7 +109,7 @@ def _save(task: str, record: Record) -> None:
     path = file()
     try:
         path = path.resolve()  # a link stays one: what it leads to is written
-        if path.exists() and not path.is_file():
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # still a link: from Python 3.13 on, a circle
             raise NotAFile(f"{path} is no regular file; name one in WORKBOOK_PROGRESS")
         records, strange = _read(path)
         if strange:

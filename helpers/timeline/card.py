@@ -18,3 +18,17 @@ def card(body: str, height: int, said: str, more: str = "") -> str:
     edge = f'x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="8"'
     back = f'<title>{html.escape(said)}</title><rect {edge} fill="{WHITE}" stroke="{EDGE}"/>'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>{back}{body}</svg>'
+
+
+def pixels(value: float) -> str:
+    """A length as a picture writes it.
+
+    >>> pixels(12.345), pixels(3.0)
+    ('12.3', '3')
+    """
+    return f"{round(value, 1):g}"
+
+
+def text_at(x: float, y: float, line: str, more: str = "") -> str:
+    """A line of text; `more` are its attributes."""
+    return f'<text x="{pixels(x)}" y="{pixels(y)}"{more}>{html.escape(line)}</text>'

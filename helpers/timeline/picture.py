@@ -1,6 +1,5 @@
 """The timeline as a picture (SVG); lengths are in pixels."""
 
-import html
 import math
 import unicodedata
 from collections import defaultdict
@@ -9,7 +8,7 @@ from typing import NamedTuple
 
 from .. import palette
 from ..words import one_line
-from .card import WIDTH, card
+from .card import WIDTH, card, pixels, text_at
 from .rows import (
     KEY,
     MARKS,
@@ -51,10 +50,6 @@ class _Scale(NamedTuple):
         return self.left + max(0.0, second) * self.per_second
 
 
-def _n(value: float) -> str:
-    return f"{round(value, 1):g}"
-
-
 def _px(line: str, size: float = 12) -> float:
     ems = (1.25 if unicodedata.east_asian_width(c) in "WF" else 0.75 if c.isupper() else 0.62 for c in line)
     return size * sum(_EM.get(c, em) for c, em in zip(line, ems, strict=True))
@@ -66,22 +61,18 @@ def _fit(line: str, width: float, size: float = 12) -> str:
     return line
 
 
-def _text(x: float, y: float, line: str, more: str = "") -> str:
-    return f'<text x="{_n(x)}" y="{_n(y)}"{more}>{html.escape(line)}</text>'
-
-
 def _paths(shapes: _Shapes, thick: float, radius: float) -> str:
     """The shapes as <path> elements; marks come last and have a white rim, to stand clear of what is near."""
     bars = marks = ""
     for (what, outcome), d in shapes.items():
         if what in MARKS:
             for colour, width in ((palette.WHITE, 4), (_COLOURS[outcome][2], 1.7)):
-                marks += f'<path d="{d}" stroke="{colour}" stroke-width="{_n(width / radius)}"/>'
+                marks += f'<path d="{d}" stroke="{colour}" stroke-width="{pixels(width / radius)}"/>'
         else:
             colour, dash = _LINES.get(what) or (_COLOURS[outcome][what == "arriving"], "none")
             width = {"queued": thick * (0.6 if thick > 5 else 1), "pause": min(1.5, thick)}.get(what, thick)
-            bars += f'<path d="{d}" stroke="{colour}" stroke-width="{_n(width)}" stroke-dasharray="{dash}"/>'
-    return f'<g fill="none">{bars}<g transform="scale({_n(radius)})">{marks}</g></g>'
+            bars += f'<path d="{d}" stroke="{colour}" stroke-width="{pixels(width)}" stroke-dasharray="{dash}"/>'
+    return f'<g fill="none">{bars}<g transform="scale({pixels(radius)})">{marks}</g></g>'
 
 
 def _said(bar: Bar) -> str:
@@ -112,14 +103,14 @@ def _words(row: Row, number: int, y: float, end: float, scale: _Scale) -> str:
     """A call's label, the note at each earlier attempt if it fits before the next one, and its ending."""
     red = f' fill="{palette.RED}"'
     name = _fit(one_line(row.label, 60) or f"call {number}", scale.left - _MARGIN - 12)
-    words = _text(_MARGIN, y, name, f' fill="{palette.DARK}"')
+    words = text_at(_MARGIN, y, name, f' fill="{palette.DARK}"')
     for bar, following, note in zip(row.bars, row.bars[1:], map(_said, row.bars), strict=False):
         x = scale.x(attempt_end(bar, end)) + 16
         if note and x + _px(note) + 6 <= scale.x(following.sent):
-            words += _text(x, y, note, red if bar.outcome == "failed" else "")
+            words += text_at(x, y, note, red if bar.outcome == "failed" else "")
     outcome = row.bars[-1].outcome if row.bars else "ok"
     x = scale.x(call_end(row, end)) + (16 if outcome in MARKS else 6)
-    return words + _text(x, y, _ending(row, end), red if outcome == "failed" else "")
+    return words + text_at(x, y, _ending(row, end), red if outcome == "failed" else "")
 
 
 def _rows(panel: Panel, top: float, scale: _Scale) -> str:
@@ -132,18 +123,18 @@ def _rows(panel: Panel, top: float, scale: _Scale) -> str:
     if count > _WORDY:
         rows = tuple(sorted(rows, key=lambda row: row.bars[0].sent if row.bars else math.inf))
         for i, line in enumerate((f"{count:,} calls,", "in the order", "they were sent")):
-            words += _text(_MARGIN, top + 11 + 16 * i, line)
+            words += text_at(_MARGIN, top + 11 + 16 * i, line)
     shapes, marks = _Shapes(str), [(-math.inf, -math.inf)]
     for number, row in enumerate(rows, 1):
         y = top + (number - 0.5) * pitch
         for what, outcome, start, stop in parts(row, panel.end):
             a, b = scale.x(start), scale.x(stop)
             if what not in MARKS:
-                shapes[what, outcome] += f"M{_n(a)} {_n(y)}h{_n(max(b - a, 1))}"
+                shapes[what, outcome] += f"M{pixels(a)} {pixels(y)}h{pixels(max(b - a, 1))}"
             # Where marks would pile up one is enough; no more than the last 150 can be this near.
             elif all(max(abs(b - x), y - above) > 2 * radius for x, above in marks[-150:]):
                 marks.append((b, y))
-                shapes[what, outcome] += f"M{_n((b + 4) / radius + 1)} {_n(y / radius)}{MARKS[what]}"
+                shapes[what, outcome] += f"M{pixels((b + 4) / radius + 1)} {pixels(y / radius)}{MARKS[what]}"
         if count <= _WORDY:
             words += _words(row, number, y + 4, panel.end, scale)
     rim = f'<g stroke="{palette.WHITE}" stroke-width="7" stroke-linejoin="round" paint-order="stroke">'
@@ -153,10 +144,10 @@ def _rows(panel: Panel, top: float, scale: _Scale) -> str:
 def _area(panel: Panel, base: float, scale: _Scale) -> str:
     """The number of calls in flight over time, as steps standing on `base`, and its maximum."""
     levels = {round(scale.x(t)): n for t, n in in_flight(panel.rows)}  # what lasts less than a pixel is not drawn
-    steps = [f"H{x}V{_n(base - n * scale.per_call)}" for x, n in levels.items()]
-    d = f"M{_n(scale.left)} {_n(base)}{''.join(steps)}H{_n(scale.x(last_second(panel)))}V{_n(base)}"
+    steps = [f"H{x}V{pixels(base - n * scale.per_call)}" for x, n in levels.items()]
+    d = f"M{pixels(scale.left)} {pixels(base)}{''.join(steps)}H{pixels(scale.x(last_second(panel)))}V{pixels(base)}"
     most = max_in_flight(panel.rows)
-    words = _text(_MARGIN, base - max(3, most * scale.per_call - 9), f"at most {most:,} in flight")
+    words = text_at(_MARGIN, base - max(3, most * scale.per_call - 9), f"at most {most:,} in flight")
     return f'<path d="{d}" fill="{palette.AREA}" stroke="{palette.FADED}"/>{words}'
 
 
@@ -169,9 +160,9 @@ def _axis(y: float, heights: Iterable[tuple[float, float]], scale: _Scale) -> st
     power = 10.0 ** math.floor(math.log10(span / unit / 8))
     step = next(m * power * unit for m in (1, 2, 5, 10) if span / unit <= 8 * m * power * 1.001)
     ticks = [i * step for i in range(int(span / step + 1e-9) + 1)]
-    grid = "".join(f"M{_n(scale.x(t))} {_n(top)}V{_n(base)}" for top, base in heights for t in ticks)
-    labels = "".join(_text(scale.x(t), y + 16, f"{t / unit:g} {name}" if t else "0") for t in ticks)
-    line = f'<path d="M{_n(scale.left)} {_n(y)}h{_n(room)}" stroke="{palette.AXIS}"/>'
+    grid = "".join(f"M{pixels(scale.x(t))} {pixels(top)}V{pixels(base)}" for top, base in heights for t in ticks)
+    labels = "".join(text_at(scale.x(t), y + 16, f"{t / unit:g} {name}" if t else "0") for t in ticks)
+    line = f'<path d="M{pixels(scale.left)} {pixels(y)}h{pixels(room)}" stroke="{palette.AXIS}"/>'
     return f'<path d="{grid}" stroke="{palette.GRID}"/>{line}<g text-anchor="middle">{labels}</g>'
 
 
@@ -185,11 +176,11 @@ def _legend(panels: Sequence[Panel], y: float) -> tuple[str, float]:
         if x + width + _px(name) > WIDTH - _MARGIN:
             x, y = float(_MARGIN), y + 18
         if what in MARKS:
-            shapes["waiting", what] += f"M{_n(x)} {_n(y)}h24"
-            shapes[what, what] += f"M{_n((x + 31.5) / 3.5)} {_n(y / 3.5)}{MARKS[what]}"
+            shapes["waiting", what] += f"M{pixels(x)} {pixels(y)}h24"
+            shapes[what, what] += f"M{pixels((x + 31.5) / 3.5)} {pixels(y / 3.5)}{MARKS[what]}"
         else:
-            shapes[what, "ok"] += f"M{_n(x)} {_n(y)}h24"
-        words += _text(x + width, y + 4, name)
+            shapes[what, "ok"] += f"M{pixels(x)} {pixels(y)}h24"
+        words += text_at(x + width, y + 4, name)
         x += width + _px(name) + 14
     return _paths(shapes, 9, 3.5) + words, y
 
@@ -203,9 +194,9 @@ def svg(panels: Sequence[Panel]) -> str:
     scale, body, heights, y = _scale(panels), "", [], float(_MARGIN)
     for panel in panels:
         if title := _fit(one_line(panel.title, 120), WIDTH - 2 * _MARGIN, 17.5):
-            body += _text(_MARGIN, y + 12, title, f' font-size="16" font-weight="600" fill="{palette.DARK}"')
+            body += text_at(_MARGIN, y + 12, title, f' font-size="16" font-weight="600" fill="{palette.DARK}"')
             y += 20
-        body += _text(_MARGIN, y + 12, " · ".join(summary(panel)), ' font-size="13"')
+        body += text_at(_MARGIN, y + 12, " · ".join(summary(panel)), ' font-size="13"')
         y += 28 if panel.rows else 14
         if panel.rows:
             body += _rows(panel, y, scale)
@@ -219,5 +210,5 @@ def svg(panels: Sequence[Panel]) -> str:
         legend, last = _legend(panels, y + 20)
         body, y = _axis(y - 22, heights, scale) + body + legend, last + 28
     else:
-        body, y = body or _text(_MARGIN, y + 4, "Nothing recorded"), y + 26 * (not panels)
+        body, y = body or text_at(_MARGIN, y + 4, "Nothing recorded"), y + 26 * (not panels)
     return card(body, round(y - 6), alt(panels))

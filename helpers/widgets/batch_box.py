@@ -154,11 +154,7 @@ class BatchBox(Box):
         skipped = f"; {counted(empty, 'empty cell')} skipped" if empty else ""
         first = one_line(questions[0], 80)
         found = f"{counted(len(questions), 'question')} from {self._file.name}{named}{skipped}"
-        old = (
-            f" (read as {self._file.encoding}, as it is not in UTF-8)"
-            if self._file.encoding == csv_file.WESTERN
-            else ""
-        )
+        old = f" (read as {self._file.encoding}, as it is not in UTF-8)" if self._file.is_western else ""
         self._source.say(f"{found}{old}. The first: {first}")
 
     def _questions(self) -> list[str]:

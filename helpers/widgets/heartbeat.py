@@ -11,7 +11,7 @@ from typing import Any
 import ipywidgets
 
 from ..palette import BLUE, DARK_ORANGE
-from ..timeline.card import card
+from ..timeline.card import card, pixels
 from .base import Box, button, row
 
 TICK = 0.05  # seconds; how finely a standstill is measured
@@ -166,21 +166,21 @@ def _strip(now: float, beats: deque[float], gaps: deque[tuple[float, float]]) ->
     def x(when: float) -> float:
         return RIGHT - min(SHOWN, now - when) * (RIGHT - LEFT) / SHOWN
 
-    line, still, words = f"M{_n(x(beats[0]) - 5)} {BASE}", "", ""
+    line, still, words = f"M{pixels(x(beats[0]) - 5)} {BASE}", "", ""
     gap_ends = {end: start for start, end in gaps}
     for beat in beats:
         at = x(beat)
         if beat in gap_ends:
             start = x(gap_ends[beat])
-            line += f"H{_n(start)}M{_n(at - 5)} {BASE}"
-            still += f"M{_n(start)} {BASE}H{_n(at - 5)}"
+            line += f"H{pixels(start)}M{pixels(at - 5)} {BASE}"
+            still += f"M{pixels(start)} {BASE}H{pixels(at - 5)}"
             said = f"stood still for {beat - gap_ends[beat]:.1f} s"
             if at - start < 125:
                 said = said.removeprefix("stood still for ")
-            words += f'<text x="{_n((start + at) / 2)}" y="{BASE - 10}">{said}</text>'
-        line += f"H{_n(at - 5)}l2 -6l3 -26l3 38l2 -6" if at + 5 <= RIGHT else f"H{_n(at - 5)}l2 -6l3 -26"
+            words += f'<text x="{pixels((start + at) / 2)}" y="{BASE - 10}">{said}</text>'
+        line += f"H{pixels(at - 5)}l2 -6l3 -26l3 38l2 -6" if at + 5 <= RIGHT else f"H{pixels(at - 5)}l2 -6l3 -26"
     ticks = [(RIGHT - ago * (RIGHT - LEFT) / SHOWN, f"{ago} s ago" if ago else "now") for ago in (0, 5, 10)]
-    seconds = "".join(f'<text x="{_n(at)}" y="{HEIGHT - 6}">{said}</text>' for at, said in ticks)
+    seconds = "".join(f'<text x="{pixels(at)}" y="{HEIGHT - 6}">{said}</text>' for at, said in ticks)
     last = f"; it stood still for {gaps[-1][1] - gaps[-1][0]:.1f} s" if gaps else ", without a standstill"
     title = f"Pulse of the event loop in the last {SHOWN:.0f} seconds{last}"
     drawn = (
@@ -190,10 +190,6 @@ def _strip(now: float, beats: deque[float], gaps: deque[tuple[float, float]]) ->
         f'<g fill="{DARK_ORANGE}" font-weight="600">{words}</g>{seconds}'
     )
     return card(drawn, HEIGHT, title, ' text-anchor="middle"')
-
-
-def _n(value: float) -> str:
-    return f"{round(value, 1):g}"
 
 
 def heartbeat() -> Heartbeat:
