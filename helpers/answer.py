@@ -4,12 +4,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from .errors import NoAnswer, WorkbookError
-from .words import counted
-
-# the words that services have for why a text ends before its end: `finish_reason`, in small letters
-LIMITS = ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded")
-FILTERS = ("content_filter", "safety", "sensitive", "recitation", "prohibited_content", "blocklist", "spii", "refusal")
-CALLS = ("tool_calls", "function_call", "tool_use")
+from .finish_reasons import is_cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,7 @@ class Answer:
     @property
     def incomplete(self) -> bool:
         """Whether there is a text that ends before its end."""
-        return self.success and (self.finish_reason or "").lower() in (*LIMITS, *FILTERS, *CALLS)
+        return self.success and is_cut(self.finish_reason)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.keys():
@@ -69,23 +64,3 @@ def failure(question: str, model: str, error: WorkbookError) -> Answer:
         error_type=type(error.__cause__ or error).__name__,
     )
     return replace(failed, **error.facts) if isinstance(error, NoAnswer) else failed
-
-
-def cut_in_words(finish_reason: str, answers: int) -> str:
-    """What happened to answers that are not whole.
-
-    >>> cut_in_words("length", 3)
-    '3 answers were cut at the token limit (finish_reason length)'
-    """
-    were = counted(answers, "answer was", "answers were")
-    return f"{were} {how_cut(finish_reason)} (finish_reason {finish_reason})"
-
-
-def how_cut(finish_reason: str) -> str:
-    """
-    >>> how_cut("length"), how_cut("tool_calls")
-    ('cut at the token limit', 'left off for a function to be called')
-    """
-    if finish_reason.lower() in LIMITS:
-        return "cut at the token limit"
-    return "cut by the service's filter" if finish_reason.lower() in FILTERS else "left off for a function to be called"

@@ -10,9 +10,10 @@ from typing import Any
 from httpx2 import RemoteProtocolError
 from openai import APIConnectionError, APIResponseValidationError, AsyncOpenAI, OpenAI
 
-from .answer import Answer, failure, how_cut
+from .answer import Answer, failure
 from .catalog import COMPARE_MODELS, DEFAULT_MODEL, cost
 from .errors import WorkbookError
+from .finish_reasons import how_cut
 from .inputs import check_callback, check_client, check_list, check_model, check_question, check_questions
 from .session import require_connection, shared_client
 from .wire.bodies import Completion, read_chunk, read_completion, read_json

@@ -10,7 +10,7 @@ from ..answer import Answer
 from ..catalog import DEFAULT_MODEL, MODELS, cost
 from ..errors import BadInput
 from ..inputs import check_question, number
-from ..session.purse import at_once, in_proportion, is_limited, rate_limits
+from ..session.account import at_once, has_budget, in_proportion, rate_limits
 from ..wire.totals import CHARACTERS, LIKELY
 from ..words import counted, duration, usd
 from . import progress
@@ -117,7 +117,7 @@ def estimate(
 
 def announce(questions: Source, total: int | None, settings: Settings, store: Store | None) -> None:
     """Where there is a budget: says what a batch will take before anything is sent, without what is saved already."""
-    if not is_limited() or settings.progress is False or total is None:
+    if not has_budget() or settings.progress is False or total is None:
         return
     each = open_questions(questions)[0]
     assert isinstance(each, Iterator)  # it has a length

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..answer import Answer, cut_in_words
+from ..answer import Answer
+from ..finish_reasons import how_cut
 from ..words import counted, duration, usd
 from .pacer import Origin
 
@@ -145,3 +146,13 @@ class Answers(list[Answer]):
     def __init__(self, summary: Summary, answers: Iterable[Answer] = ()) -> None:
         super().__init__(answers)
         self.summary = summary
+
+
+def cut_in_words(finish_reason: str, answers: int) -> str:
+    """What happened to answers that are not whole.
+
+    >>> cut_in_words("length", 3)
+    '3 answers were cut at the token limit (finish_reason length)'
+    """
+    were = counted(answers, "answer was", "answers were")
+    return f"{were} {how_cut(finish_reason)} (finish_reason {finish_reason})"

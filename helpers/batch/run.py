@@ -14,7 +14,7 @@ from ..answer import Answer
 from ..catalog import cost
 from ..errors import BadInput, BudgetReached, ErrorSent, WorkbookError
 from ..session import endpoint, shared_client
-from ..session.purse import is_limited, require_budget
+from ..session.account import has_budget, require_budget
 from ..wire.failures import explain, is_bug, is_final
 from ..wire.retries import is_rate_limit, pause_before_retry, retry_after
 from . import progress
@@ -51,7 +51,7 @@ class Batch:
         self._read_to_the_end = False
         self._pacer = Pacer(settings.requests_per_minute, settings.tokens_per_minute)
         self._gate = asyncio.Lock()  # first come, first served at the pacer
-        self._purse = asyncio.Lock()  # first come, first served at what is left of the budget
+        self._budget = asyncio.Lock()  # first come, first served at what is left of the budget
         self._stopped = asyncio.Event()
         self._outage = max(OUTAGE, 2 * settings.max_concurrency)  # also: no more than that waits to be tried again
         self._failed_in_a_row = 0
@@ -151,7 +151,7 @@ class Batch:
         ticket = await self._permission(question)
         if ticket is None:
             return
-        if is_limited() and not await self._within_budget():
+        if has_budget() and not await self._within_budget():
             return
         sent, waited_since = time.perf_counter(), question.since
         question.queued += sent - waited_since
@@ -212,7 +212,7 @@ class Batch:
 
     async def _within_budget(self) -> bool:
         """Whether the next may be sent. What is in flight may use the budget up, or cost less than was reckoned."""
-        async with self._purse:
+        async with self._budget:
             while not self._stopped.is_set():
                 try:
                     require_budget()

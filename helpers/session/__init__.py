@@ -4,13 +4,13 @@ from .account import Account, account, in_words, offered, spending
 from .connect import connect, shared_client
 from .going_live import check, find_access, go_live
 from .practice import answered_by, faults, practise
-from .state import budget, endpoint, live_now, mode, require_connection, spent
+from .state import budget_now, endpoint, live_now, mode, require_connection, spent
 
 __all__ = [
     "Account",
     "account",
     "answered_by",
-    "budget",
+    "budget_now",
     "check",
     "connect",
     "endpoint",

@@ -9,10 +9,11 @@ from ..wire.exchange import Exchange
 from ..wire.model_calls import is_model_call
 from . import environment, live
 from .awake import keep_awake
+from .budget import Budget, checked_budget
 from .environment import Lent
 from .live.access import TYPED, Access, find, origin_of
 from .live.check import Listed
-from .state import budget, changing, environment_so_far, guard_with, known_keys, live_now, own_environment, state
+from .state import budget_now, changing, environment_so_far, guard_with, known_keys, live_now, own_environment, state
 
 
 def find_access(
@@ -22,7 +23,7 @@ def find_access(
     sdk.check()
     live.check_it_is_allowed()
     if budget is not None:
-        live.checked_budget(budget)
+        checked_budget(budget)
     return find(base_url, key_from, own_environment(), state.typed, just_typed=typed)
 
 
@@ -56,10 +57,10 @@ def go_live(access: Access, listed: Listed | None, amount: float | None = None) 
         guard_with(_keep_to_the_budget)
         if _in_place_of not in failures.advisers:
             failures.advisers.append(_in_place_of)
-        most = budget() if amount is None else live.checked_budget(amount)
+        most = budget_now() if amount is None else checked_budget(amount)
         bill = state.bills["live"]
         bill.looks_ahead = True
-        now = live.Live(access, listed, most, bill, print)
+        now = live.Live(access, listed, Budget(most, bill), bill, print)
         if state.live is not None and state.live.access == access:
             now.knows_already(state.live)
         state.mode, state.url, state.live = "live", access.url, now

@@ -14,8 +14,9 @@ from ..wire.exchange import Exchange
 from ..wire.model_calls import is_model_call
 from ..wire.totals import Spent, Totals
 from . import environment
+from .budget import BUDGET
 from .environment import PRACTICE_KEY, Lent
-from .live import BUDGET, Live
+from .live import Live
 from .live.access import NO_KEY
 
 Mode = Literal["practice", "live"]
@@ -65,9 +66,9 @@ def spent() -> Spent:
     return state.bills[state.mode or "practice"].spent
 
 
-def budget() -> float:
+def budget_now() -> float:
     """USD that this session may spend in live mode."""
-    return state.live.budget if state.live else BUDGET
+    return state.live.budget.most if state.live else BUDGET
 
 
 def endpoint(client: AsyncOpenAI) -> str:

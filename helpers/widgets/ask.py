@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 import ipywidgets
 
-from ..answer import Answer, failure, how_cut
+from ..answer import Answer, failure
 from ..calls import stream_model
 from ..catalog import COMPARE_MODELS
 from ..errors import BadInput, WorkbookError
+from ..finish_reasons import how_cut
 from ..inputs import check_list, check_question
 from ..session import offered, shared_client, spending
 from ..timeline import svg

@@ -9,15 +9,16 @@ from typing import Any
 
 import ipywidgets
 
-from ..answer import Answer, cut_in_words, how_cut
+from ..answer import Answer
 from ..batch import csv_file, estimate, process_questions_batch
 from ..batch.csv_file import CsvFile
 from ..batch.estimates import beside_budget
-from ..batch.result import NOT_DONE
+from ..batch.result import NOT_DONE, cut_in_words
 from ..errors import BadInput, WorkbookError
+from ..finish_reasons import how_cut
 from ..inputs import check_model, check_question, check_questions, whole_number
 from ..session import live_now, offered, shared_client, spending
-from ..session.purse import is_limited, require_budget
+from ..session.account import has_budget, require_budget
 from ..timeline import svg
 from ..wire.trace import Trace
 from ..words import counted, duration, one_line, usd
@@ -392,7 +393,7 @@ def _hide(*widgets: ipywidgets.Widget, on: bool = True) -> None:
 
 def _estimated(run: _Job, limit: int) -> str:
     """In live mode: what it will take."""
-    if not is_limited():
+    if not has_budget():
         return ""
     return f" {beside_budget(estimate(run.questions, model=run.model, max_concurrency=limit))}"
 

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from .. import session
 from ..errors import BadInput, WorkbookError
+from ..session.budget import BUDGET, checked_budget
 from ..session.environment import Secret
-from ..session.live import BUDGET, checked_budget, is_forbidden
+from ..session.live import is_forbidden
 from ..session.live.access import NO_KEY, NoKey, checked_address
 from .base import Box, Line, button, row
 from .front import Beside, PasswordField
@@ -41,7 +42,7 @@ class KeyPanel(Box):
             button="Go live",
             beside=[
                 Beside(ADDRESS, "Address, only for another service than OpenAI", wide=True),
-                Beside(AMOUNT, "Budget (USD)", f"{session.budget():g}"),
+                Beside(AMOUNT, "Budget (USD)", f"{session.budget_now():g}"),
             ],
         )
         self.show(
@@ -88,7 +89,7 @@ class KeyPanel(Box):
             self._mode.say(mode)
             (self._mode.add_class if live else self._mode.remove_class)("workbook-live")
         _say(self._account, session.account().removeprefix(mode).strip())
-        self._form.put(AMOUNT, f"{session.budget():g}")
+        self._form.put(AMOUNT, f"{session.budget_now():g}")
         self._form.disabled = is_forbidden()
         self._back.disabled = session.mode() == "practice" or (is_forbidden() and not live)
 
@@ -122,7 +123,7 @@ class KeyPanel(Box):
         listed = await asyncio.to_thread(session.check(access))
         said = session.go_live(access, listed, budget)
         now = session.live_now()
-        return said.replace(f"{now.budget_line()} ", "") if now else said  # it would stay there while money is spent
+        return said.replace(f"{now.budget} ", "") if now else said  # it would stay there while money is spent
 
     def _practise(self, *_: object) -> None:
         self.stop()  # who comes back while a key is being checked does not want it any more

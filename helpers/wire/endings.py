@@ -5,13 +5,11 @@ from typing import Any
 import httpx2
 import openai
 
-from ..answer import FILTERS, LIMITS
 from ..errors import ContentFiltered, ErrorSent, ModelRefused, NoAnswer
+from ..finish_reasons import BROKEN, FILTERS, LIMITS
 from ..words import ended, one_line
 from .bodies import Completion
 from .refusals import MOST_WORDS
-
-BROKEN = ("error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "canceled")
 
 OF_STATUS: dict[int, type[openai.APIStatusError]] = {
     400: openai.BadRequestError,

@@ -330,7 +330,7 @@ def test_what_a_limit_says_about_a_minute() -> None:
 
 
 def test_a_limit_of_a_day_holds_nothing_back_while_it_is_not_used_up(begin: Begin) -> None:
-    from helpers.session.purse import rate_limits
+    from helpers.session.account import rate_limits
 
     begin({"Q": says(200, completion("A", USED), **limits("requests", 200, 199, "7m12s"))})
     ask()

@@ -31,7 +31,7 @@ from helpers import ask_ai, connect, session
 from helpers.mock_api import Faults, MockAPI
 from helpers.mock_api.exchange import Piece, Reply
 from helpers.mock_api.server import Server
-from helpers.session.live import BUDGET
+from helpers.session.budget import BUDGET
 from helpers.session.state import State, state
 from helpers.widgets.base import Box
 from helpers.widgets.key_panel import KeyPanel, key_panel
@@ -208,7 +208,7 @@ def test_what_is_wrong_is_said_and_the_mode_stays(service: Service, typed: dict[
 def test_ways_to_write_a_budget(service: Service, typed: str, usd: float) -> None:
     async def goes(panel: KeyPanel) -> None:
         await go_live(panel, RIGHT, budget=typed)
-        assert state.live is not None and state.live.budget == usd
+        assert state.live is not None and state.live.budget.most == usd
         assert value(panel, AMOUNT) == f"{usd:g}"
 
     learner(goes)

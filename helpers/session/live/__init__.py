@@ -3,22 +3,18 @@
 from .check import client_for
 from .offer import Offer
 from .service import (
-    BUDGET,
     Live,
     ask_for_the_list,
     check_it_is_allowed,
-    checked_budget,
     checking,
     is_forbidden,
 )
 
 __all__ = [
-    "BUDGET",
     "Live",
     "Offer",
     "ask_for_the_list",
     "check_it_is_allowed",
-    "checked_budget",
     "checking",
     "client_for",
     "is_forbidden",

@@ -10,19 +10,16 @@ from urllib.parse import urlsplit
 from openai import OpenAI
 
 from ...catalog import MODELS
-from ...errors import BadInput, BudgetReached, WorkbookError
-from ...numeric import real
+from ...errors import WorkbookError
 from ...wire.exchange import Exchange
 from ...wire.totals import Totals
-from ...words import counted, shortened, usd
+from ...words import counted, usd
+from ..budget import Budget
 from .access import Access
 from .check import Listed, list_models
 from .limits import MINUTE, LimitsSeen
 from .offer import Offer, age_of_prices
 from .unlisted import Unlisted
-
-BUDGET = 0.25  # USD; of a session, where nobody says another
-LEAST = 1e-9  # USD; far less than any call costs
 
 # the free request goes out whatever the mode is
 checking: ContextVar[bool] = ContextVar("checking", default=False)
@@ -44,17 +41,6 @@ def check_it_is_allowed() -> None:
         )
 
 
-def checked_budget(budget: object) -> float:
-    """USD. Raises BadInput for what is no amount of money."""
-    usable = real(budget, LEAST, math.inf)
-    if usable is None:
-        raise BadInput(  # not cut: half a key that was given by mistake would not be hidden
-            f"budget={shortened(budget, 10_000)} is not an amount of US dollars.",
-            f"Give one above 0, such as budget={BUDGET} (float('inf') is none at all).",
-        )
-    return float(usable)
-
-
 def ask_for_the_list(client: OpenAI, access: Access) -> Listed | None:
     """The free request."""
     token = checking.set(True)
@@ -72,7 +58,7 @@ class Live:
     """
 
     def __init__(
-        self, access: Access, listed: Listed | None, budget: float, bill: Totals, say: Callable[[str], object]
+        self, access: Access, listed: Listed | None, budget: Budget, bill: Totals, say: Callable[[str], object]
     ) -> None:
         self.access = access
         self.offer = Offer(listed)
@@ -93,7 +79,7 @@ class Live:
         works = f"It works: {counted(len(listed), 'model is', 'models are')} offered." if listed else "It works."
         works = self._unchecked or works
         about = [*self.offer.of_the_lessons(today()), *filter(None, [age_of_prices(today())])]
-        return "\n".join([f"{self.who()} {works}", f"{self.budget_line()} connect() ends live mode.", *about])
+        return "\n".join([f"{self.who()} {works}", f"{self.budget} connect() ends live mode.", *about])
 
     def who(self) -> str:
         """Who answers."""
@@ -101,38 +87,22 @@ class Live:
             return f"Live mode: calls go to {self.access.shown}, a service on this computer, with {self.access.origin}."
         return f"Live mode: calls go to {self.access.shown} with {self.access.origin}, and cost money."
 
-    def budget_line(self) -> str:
-        if self.budget == math.inf:
-            return f"No budget is set; {usd(self._bill.spent.cost)} used so far."
-        end = ": nothing more is sent." if self.used >= self.budget else "."
-        return f"Budget: {usd(self.budget)}, {usd(self.used)} used{end}"
-
     def in_short(self) -> str:
         host = urlsplit(self.access.url).netloc.rpartition("@")[2]
-        said = f"Live mode: {host} answers{'' if self.access.is_here else ', and it costs money'}. {self.budget_line()}"
+        said = f"Live mode: {host} answers{'' if self.access.is_here else ', and it costs money'}. {self.budget}"
         for model, limits in list(self.limits.limits.items())[-1:]:
             said += f" Your limits for {model}: {limits}."
         return said
 
     def account(self) -> str:
         """How it stands."""
-        lines = [self.who(), f"Used so far: {self._bill.spent}.", self.budget_line()]
+        lines = [self.who(), f"Used so far: {self._bill.spent}.", str(self.budget)]
         if self.limits.no_credit:
             lines.append(" ".join(self.limits.no_credit))
         lines += [f"Limits of {model}: {limits}." for model, limits in self.limits.limits.items()]
         if not self.limits.limits:
             lines.append("Rate limits: not known. (A service may tell them with an answer.)")
         return "\n".join(lines)
-
-    @property
-    def used(self) -> float:
-        """USD, with about what calls cost that did not say."""
-        return self._bill.spent.cost + self._bill.spent.guessed
-
-    @property
-    def left(self) -> float:
-        """USD that may still be spent."""
-        return max(0.0, self.budget - self._bill.committed)
 
     def per_minute(self, model: str, calls: int) -> tuple[float | None, float | None]:
         """How many requests and tokens of a model the account may use a minute; None where that is not known.
@@ -157,24 +127,13 @@ class Live:
 
     def what_is_left(self, cost: float | None) -> str:
         """What an estimate of so many USD means for the budget; None: it is not known."""
-        if self.budget == math.inf:
+        if self.budget.most == math.inf:
             return ""
         if cost is None:
             return "" if self.access.is_here else " Its price is not known here, so the budget does not count it."
-        if cost <= self.left:
-            return f" Of the budget {usd(self.left)} are left."
-        return f" But of the budget only {usd(self.left)} are left: it would stop there, and keep what it has."
-
-    def require_budget(self) -> None:
-        """Raises BudgetReached where nothing more may be sent."""
-        if self._bill.committed < self.budget:
-            return
-        flying = " or in flight" if self.used < self.budget else ""
-        more = 2 * max(self.budget, self.used)
-        raise BudgetReached(
-            f"The budget of this session, {usd(self.budget)}, is used up{flying}.",
-            f"What is there is kept. To go on, allow more: connect(live=True, budget={more:.2g}).",
-        )
+        if cost <= self.budget.left:
+            return f" Of the budget {usd(self.budget.left)} are left."
+        return f" But of the budget only {usd(self.budget.left)} are left: it would stop there, and keep what it has."
 
     def before(self, exchange: Exchange) -> None:
         """Of what may cost something: says what there is to know of a model the first time, and keeps to the budget."""
@@ -185,7 +144,7 @@ class Live:
         if model and model not in self._introduced:
             self._introduced.add(model)
             self.introduce(model)
-        self.require_budget()
+        self.budget.require()
 
     def in_place_of(self, model: str) -> str | None:
         """What to do about a model that the service does not have; None where nothing is known."""
