@@ -121,6 +121,17 @@ def test_the_key_in_the_environment_is_not_for_the_address_in_a_file() -> None:
     assert find("https://api.example.com/v1", "MY_SERVICE_KEY", {"MY_SERVICE_KEY": OTHER}).key == OTHER
 
 
+MODULE_SETTINGS = ("api_key", "admin_api_key", "organization", "project", "webhook_secret")
+
+
+@pytest.fixture
+def module_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's own client, as at the start: `openai.models.list()` without a client of one's own."""
+    for name in MODULE_SETTINGS:
+        monkeypatch.setattr(openai, name, None)
+    openai._reset_client()  # type: ignore[attr-defined]
+
+
 def test_both_in_one_place_belong_together() -> None:
     write_env(OPENAI_BASE_URL="https://api.example.com/v1", OPENAI_API_KEY=OTHER)
     assert find(None, None, {}).key == OTHER
@@ -129,6 +140,7 @@ def test_both_in_one_place_belong_together() -> None:
     assert (access.key, access.url) == (KEY, "https://api.example.org/v1")
 
 
+@pytest.mark.usefixtures("module_client")
 def test_what_belongs_to_the_key_goes_only_with_it(start: Start) -> None:
     mine, theirs = start(), start()
     os.environ.update(
@@ -159,17 +171,6 @@ def test_what_belongs_to_the_key_goes_only_with_it(start: Start) -> None:
     assert {came.headers["openai-project"] for came in mine.came} == {"proj-canary"}
     assert {came.headers["x-canary"] for came in mine.came} == {"canary-of-mine"}
     assert {name: os.environ.get(name) for name in before} == before
-
-
-MODULE_SETTINGS = ("api_key", "admin_api_key", "organization", "project", "webhook_secret")
-
-
-@pytest.fixture
-def module_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK's own client, as at the start: `openai.models.list()` without a client of one's own."""
-    for name in MODULE_SETTINGS:
-        monkeypatch.setattr(openai, name, None)
-    openai._reset_client()  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("module_client")
