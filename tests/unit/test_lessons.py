@@ -112,3 +112,4 @@ def test_the_tour_leads_to_every_lesson_and_the_first_tasks_and_is_offered() -> 
     for task in list(manifest().exercises.values())[:3]:
         assert f"[{task.title}](../exercises/{task.notebook}.ipynb)" in tour
     assert "| `quick_tour` | 10 |" in readme and "**10 minutes.**" in tour
+    assert "(quick_tour.ipynb)" in markdown(ROOT / "notebooks" / "00_start_here.ipynb")
