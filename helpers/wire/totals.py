@@ -110,9 +110,11 @@ class Totals:
 
     def _add(self, exchange: Exchange) -> None:
         """Counts a call."""
-        prompt, completion, _ = exchange.response.usage
+        prompt, completion, total = exchange.response.usage
         price = cost(exchange.request.model, prompt, completion)
-        guessed = about(exchange.request, max(exchange.events, LIKELY)) if price is None else 0.0
+        # at the dearest where only the sum is told, or only one of the two
+        tokens = max(exchange.events, LIKELY, completion or 0, (prompt or 0) + (total or 0))
+        guessed = about(exchange.request, tokens) if price is None else 0.0
         now = self._spent
         self._spent = Spent(
             now.answers + exchange.complete,
