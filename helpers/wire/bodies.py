@@ -33,11 +33,11 @@ class Usage(NamedTuple):
 
 
 class ResponseSummary(NamedTuple):
-    """What an answer tells beside its text: the tokens used, or the code of the error and its kind (`type`)."""
+    """What an answer tells beside its text: the tokens used, or the code of the error, and all of it (`said`)."""
 
     usage: Usage = Usage()
     code: str | None = None
-    kind: str | None = None
+    said: Any = None
 
 
 class Completion(NamedTuple):
@@ -111,10 +111,10 @@ def summarize(content: dict[str, Any]) -> ResponseSummary:
     >>> summarize({"usage": {"prompt_tokens": 3, "completion_tokens": 4}}).usage.total_tokens
     7
     """
-    problem = content.get("error")
-    told = [problem.get(name) for name in ("code", "type")] if isinstance(problem, dict) else [None, None]
-    code, kind = (each if isinstance(each, str) else None for each in told)
-    return ResponseSummary(read_usage(_usage_in(content)), code, kind)
+    usage, problem = read_usage(_usage_in(content)), content.get("error")
+    code = problem.get("code") if isinstance(problem, dict) else None
+    said = content if usage == Usage() and not content.keys() & {"choices", "data", "output"} else None
+    return ResponseSummary(usage, code if isinstance(code, str) else None, said)
 
 
 def read_usage(usage: object) -> Usage:

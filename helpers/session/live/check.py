@@ -14,7 +14,7 @@ from openai import OpenAI
 
 from ...errors import WorkbookError
 from ...wire.headers import read_limit
-from ...wire.refusals import as_said, out_of_credit, service_words
+from ...wire.refusals import as_said, read_refusal, service_words
 from ...wire.retries import retry_after
 from ...words import counted
 from .access import NO_KEY, OPENAI, Access
@@ -106,7 +106,7 @@ def _day(text: object) -> date | None:
 
 def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
     status, said, when = error.status_code, as_said(error), _when(error.response)
-    if no_credit := out_of_credit(error.code, error.type):
+    if no_credit := read_refusal(error).no_credit:
         return no_credit
     if status == 401 and access.key == NO_KEY:
         return (
