@@ -257,11 +257,13 @@ def as_said(error: openai.APIError) -> str:
 def common_cause(error: BaseException, question: str = "") -> tuple[object, ...] | None:
     """The same for two failures for good that have the same cause; None for what is the question's own fault.
 
+    The words come last: without them, two are the same that a service only words differently.
+
     >>> common_cause(ValueError("a bug")) is None
     True
     """
-    if isinstance(error, openai.APIResponseValidationError) and not error.response.content.lstrip().startswith(b"{"):
-        return ("no JSON",)  # a web page, say
+    if isinstance(error, openai.APIResponseValidationError):  # a web page, say
+        return "no completion", ""
     if isinstance(error, ErrorSent):
         return "sent with 200", NUMBERED.sub("#", str(error).replace(_line(question) or " ", " ")).lower()
     if not isinstance(error, openai.APIStatusError):

@@ -85,6 +85,7 @@ def test_a_list_that_says_nothing(content: object, start: Start, capsys: pytest.
 
 ODD_LISTS = {
     "two models": {"data": [{"id": "llama3.2"}, {"id": "qwen3", "shutdown_date": "soon"}]},
+    "nothing but the list, as Together's": [{"id": "llama3.2", "type": "chat"}, {"id": "qwen3"}],
     "the list as models": {"models": [{"id": "llama3.2", "name": "x"}, {"id": "qwen3"}]},
     "more than it says": {"object": "page", "has_more": True, "data": [{"id": "a"}, {"id": "b", "created": "x"}]},
 }
@@ -211,7 +212,8 @@ NO_SERVICES = {
     "half of it": says(200, '{"data": [{"id": "gpt-'),
     "nothing": says(200, ""),
     "a number": says(200, 5),
-    "a list": says(200, [{"id": "KEY"}]),
+    "a list of something else": says(200, ["KEY", {"name": "KEY"}]),
+    "an empty list": says(200, []),
     "another object": says(200, {"status": "up", "for": "KEY"}),
     "data that is a text": says(200, {"data": "KEY"}),
     "data that is a number": says(200, {"data": 5}),

@@ -87,13 +87,14 @@ def _content(client: OpenAI) -> bytes:
 
 def _read(body: bytes) -> Listed:
     """Raises ValueError for what is no list of models."""
-    content = json.loads(body)
-    if not isinstance(content, dict):
-        raise ValueError("It is no object.")
-    entries = (content["data"] or []) if "data" in content else content.get("models")
+    entries = content = json.loads(body)
+    if isinstance(content, dict):
+        entries = (content["data"] or []) if "data" in content else content.get("models")
     if not isinstance(entries, list):
         raise ValueError("It is no list.")
     named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    if entries is content and not named:  # a list, but of something else
+        raise ValueError("It is no list of models.")
     return {entry["id"]: _day(entry.get("shutdown_date")) for entry in named}
 
 
