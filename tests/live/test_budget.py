@@ -567,6 +567,29 @@ def test_a_price_that_is_not_known_is_said_once(
     assert len(service.asked()) == 11
 
 
+UNKNOWN_COST: dict[str, Callable[[OpenAI], Any]] = {
+    "/v1/audio/transcriptions": lambda client: client.audio.transcriptions.create(model=MODEL, file=b"sound"),
+    "/v1/files": lambda client: client.files.create(file=b"{}", purpose="batch"),
+    "/v1/batches": lambda client: client.batches.create(
+        input_file_id="f", endpoint="/v1/chat/completions", completion_window="24h"
+    ),
+}
+
+
+@pytest.mark.parametrize("path", UNKNOWN_COST)
+def test_a_call_that_names_no_model_is_said_to_be_of_unknown_cost(
+    path: str, begin: Callable[..., Service], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin({path: says(200, {"id": "1", "object": "file", "text": "A"})})
+    monkeypatch.setattr("helpers.session.live.access.is_here", lambda url: False)
+    with OpenAI() as client:
+        for _ in range(2):
+            UNKNOWN_COST[path](client)
+    said = f"What a call of {path} costs is not known here, so the budget does not count it."
+    assert capsys.readouterr().out.count(said) == 1
+    assert "2 calls whose cost is not known" in str(account())
+
+
 def test_a_service_here_costs_nothing_to_speak_of(
     begin: Callable[..., Service], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -161,10 +161,13 @@ class Live:
         if exchange.method != "POST":
             return
         check_it_is_allowed()
-        model = exchange.request.model
-        if model and model not in self._introduced:
-            self._introduced.add(model)
-            self.introduce(model)
+        model, path = exchange.request.model, exchange.url.path
+        if (model or path) not in self._introduced:
+            self._introduced.add(model or path)
+            if model:
+                self.introduce(model)
+            elif not self.access.is_here:  # a file of sound, say, or a batch that runs at the service
+                self._say(f"What a call of {path} costs is not known here, so the budget does not count it.")
         self.budget.require()
 
     def in_place_of(self, model: str) -> str | None:
