@@ -14,7 +14,7 @@ from .retries import LONGEST_RETRY_AFTER, helps_to_wait, seconds_told
 
 
 def what_broke(error: BaseException | None) -> str:
-    """What happened to the connection, in a word: "timeout", "dropped", "no connection"; "" where it held.
+    """What happened to the connection: "timeout", "dropped", "no connection", "no free connection"; "" where it held.
 
     The innermost cause is the truest: aiohttp's transport reports a broken connection as a timeout.
     """
@@ -26,8 +26,12 @@ def what_broke(error: BaseException | None) -> str:
         return "dropped"
     if any("Disconnected" in name for name in names):
         return "dropped"
-    if any(name.startswith(("ConnectError", "ClientConnector")) for name in names):
+    if any(name.startswith(("ConnectError", "ClientConnector", "ConnectionTimeout")) for name in names):
         return "no connection"
+    if "ConnectTimeout" in names and "ClientConnectionError" not in names:
+        return "no connection"
+    if "PoolTimeout" in names:  # the client's own limit
+        return "no free connection"
     return "timeout" if any("Timeout" in name for name in names) else ""
 
 
@@ -60,6 +64,11 @@ def _explained(error: Exception) -> tuple[str, str]:
         return (
             "The answer did not come within the time allowed.",
             "Ask again; if it happens often, allow more time with timeout=, or ask for a shorter answer.",
+        )
+    if broke == "no free connection":
+        return (
+            "All connections that the client may have were in use for too long, so it was not sent.",
+            "Send fewer calls at once, or allow the client more connections.",
         )
     if isinstance(error, openai.APIConnectionError):
         return (

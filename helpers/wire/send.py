@@ -216,6 +216,8 @@ def _begun(request: Any, client: object) -> Exchange | None:
     """The exchange that begins with this request, shown to the guards; None where nobody wants to know."""
     if not observers and not guards and mender is None:
         return None
+    if getattr(client, "is_closed", False) and request.url.host not in routes:  # it will not send anything
+        return None
     exchange = request.extensions.get(EXCHANGE) or Exchange()
     exchange.begin(request)
     for guard in guards:

@@ -13,6 +13,11 @@ from .exchange import Exchange
 
 LIKELY = 150  # tokens of an answer of which nothing is known yet
 CHARACTERS = 4  # in a token; OpenAI's rule of thumb for English: https://platform.openai.com/tokenizer
+# what became of requests that never got there
+NEVER_SENT = (
+    *("no connection", "no free connection", "stopped"),
+    *("ProxyError", "UnsupportedProtocol", "LocalProtocolError", "InvalidURL"),
+)
 MOST_UNREAD = 256  # exchanges that are kept until somebody asks what they used
 
 
@@ -92,7 +97,7 @@ class Totals:
 
     def _ended(self, exchange: Exchange) -> None:
         # what was refused is not charged, and neither is what never got there
-        sent = exchange.note not in ("no connection", "stopped")
+        sent = exchange.note not in NEVER_SENT
         if sent and (exchange.status is None or exchange.status < 300):
             self._unread.append(exchange)
             if len(self._unread) >= MOST_UNREAD:
