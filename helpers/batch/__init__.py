@@ -46,14 +46,16 @@ async def process_questions_batch(
     save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], object] | None = None,
     progress: bool | None = None,
+    encoding: str | None = None,
 ) -> Answers:
     """Asks all questions, `max_concurrency` of them at a time: an `Answer` for each, in the order given.
 
     What it returns is a list with a `summary`. A failure is an `Answer` too (`success` is False) and does not touch the
     others. A question that comes twice is asked once; what is no question (NaN, an empty text) becomes a failed row.
 
-    - `questions`: a list, a column of a DataFrame, the path of a CSV file, any iterator or async iterator, read as it
-      is needed.
+    - `questions`: a list, a column of a DataFrame, any iterator or async iterator, read as it is needed; or the path of
+      a file, read at once: a text with a line for each question, a table (CSV, JSON Lines, Excel, Parquet) with a
+      column "question". `encoding`: of a text file, where it cannot be told for sure; it is never guessed.
     - `instructions` go before each question, as the system message; `options` are further parameters of
       `chat.completions.create`, such as `{"temperature": 0}`.
     - `client`: any `AsyncOpenAI`; without it the workbook's own. Its own retries are switched off here.
@@ -105,6 +107,7 @@ async def process_questions_batch(
         save_to=save_to,
         on_progress=on_progress,
         progress=progress,
+        encoding=encoding,
     )
     global _last
     run = _last = Batch(questions, settings)
@@ -129,6 +132,7 @@ async def process_questions_as_completed(
     save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], object] | None = None,
     progress: bool | None = False,
+    encoding: str | None = None,
 ) -> AsyncIterator[Answer]:
     """Like `process_questions_batch`, and with the same settings; but gives each Answer as soon as it is there.
 
@@ -157,6 +161,7 @@ async def process_questions_as_completed(
         save_to=save_to,
         on_progress=on_progress,
         progress=progress,
+        encoding=encoding,
     )
     run = _last = Batch(questions, settings, keep=False)
     ready = run.ready = asyncio.Queue()

@@ -1,147 +1,150 @@
-"""CSV files as people have them: read questions from one, write answers to one."""
+"""Files of questions as people have them: CSV and what else comes as a table; and answers written to a CSV file."""
 
-import codecs
 import csv
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import dropwhile
 from pathlib import Path
 
 from ..answer import Answer
 from ..errors import BadInput
 from ..words import one_line, without_halves
+from .decoding import UTF_8, damage, decoded, first_odd_line
+from .other_files import reader_of
+from .table import QuestionTable, Row, make_table, path_in_code
 
-SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
-EXCEL_NAMES_IT = re.compile(r'"?sep=([,;|\t])"?$', re.IGNORECASE)  # the first line that some spreadsheets write
-# the one old encoding that is told from its text: what it has beside ASCII, and what no text in it has
-WESTERN = "cp1252"
-WESTERN_TEXT = set("äöüÄÖÜßéèêëàâáãåæçîïíìñóòôõøœùúûÿÉÈÊÀÂÁÃÅÆÇÎÍÑÓÔÕØŒÙÚÛ€„“”‘’‚–—…«»‹›¿¡°§·•™©®²×±µ£\xa0")
-NOT_WESTERN = re.compile(r"[^\x00-\x7f]{3}|[a-zß-ÿ][À-Þ¿¡]|[a-z][‚„×][a-z]")
-UTF_8 = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
+ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
+SEPARATORS = {"\t": "a tab", ";": "a semicolon", "|": "a bar", ",": "a comma"}
+EXCEL_NAMES_IT = re.compile(r'"?sep=([^\w\s"]|\t)"?$', re.IGNORECASE)  # the first line that some spreadsheets write
+IN_PROSE = re.compile(r"[,;|] ")  # in a table a separator stands close to what follows
 FORMULA = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # also after blanks, and in full width
-EXAMPLE = "a line of column names, such as question, and below it a line for each question"
 
 
-@dataclass(frozen=True)
-class CsvFile:
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    encoding: str = "utf-8-sig"
-    separator: str = ","
-    names_separator: bool = False  # its first line is sep=;
-
-    @property
-    def is_western(self) -> bool:
-        """Whether it was read in an old encoding, which is to be said."""
-        return self.encoding == WESTERN
-
-    @property
-    def of_questions(self) -> int | None:
-        """Which column holds the questions, if that is clear: the only one, or the one of that name."""
-        names = [name.lower() for name in self.columns]
-        return 0 if len(names) == 1 else names.index("question") if "question" in names else None
-
-    def column(self, number: int) -> list[str]:
-        """Its cells, "" for an empty one."""
-        return [row[number].strip() if number < len(row) else "" for row in self.rows]
-
-    def in_pandas(self) -> str:
-        """The expression that gives the column which reads most like questions: that with the most words."""
-        texts = [" ".join(self.column(number)) for number in range(len(self.columns))]
-        number = max(range(len(texts)), key=lambda each: len(texts[each].split()))
-        how = f', sep="{self.separator}"'.replace("\t", "\\t") if self.separator != "," else ""
-        if self.encoding != "utf-8-sig":
-            how += f', encoding="{self.encoding}"'
-        how += ", skiprows=1" if self.names_separator else ""
-        if self.columns[number].endswith("?") or not self.columns[number]:  # no names: the first row is data, too
-            return f'pd.read_csv("{self.name}"{how}, header=None)[{number}]'
-        return f'pd.read_csv("{self.name}"{how})["{self.columns[number]}"]'
-
-
-def read_table(name: str, content: bytes) -> CsvFile:
-    """The file `name`; commas, semicolons, tabs or bars part its cells. Raises BadInput for what is no CSV file.
-
-    >>> file = read_table("list.csv", "id;Question\\n1;What is Python?".encode())
-    >>> file.columns, file.column(file.of_questions)
-    (('id', 'Question'), ['What is Python?'])
-    """
-    text, encoding = _decoded(name, content)
-    separator, is_named = _separator(text)
-    columns, rows = _table(name, _rows(name, text, separator, is_named))
-    return CsvFile(name, columns, rows, encoding, separator, is_named)
-
-
-def questions_in(path: Path) -> list[str]:
+def questions_in(path: Path, encoding: str | None = None) -> list[str]:
     """The questions of a file: those of its only column, or of its column "question".
 
-    Raises BadInput where there is no such file, where a line cannot be read, or where it is not clear which column
-    holds the questions. Says so where the file is not in UTF-8.
+    Raises BadInput where there is no such file, where a line cannot be read, where it is not clear which column holds
+    the questions, or in which `encoding` they are (None: the one that it is in for sure). Says how it was read, where
+    that might be wrong.
     """
-    name = path.name
     try:
         content = path.read_bytes()  # at once: a file that is changed meanwhile is asked as it was
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise BadInput(f"{name} cannot be opened ({why}).", "Check its name and its folder.") from error
-    file = read_table(name, content)
-    number = file.of_questions
+        raise BadInput(f"{path} cannot be opened ({why}).", "Check its name and its folder.") from error
+    table = read_table(path.name, content, encoding, path)
+    number = table.of_questions
     if number is None:
         raise BadInput(
-            f"{name} has the columns {', '.join(file.columns)}, and none of them is named question.",
-            f"Give one, such as questions={file.in_pandas()}.",
+            f"{table.name} has the columns {', '.join(table.columns)}, and none of them is named question.",
+            f"Give one, such as questions={table.in_pandas()}.",
         )
-    questions = file.column(number)
-    if file.is_western:
-        print(f"{name} is not in UTF-8; it is read as {WESTERN}. The first question: {one_line(questions[0], 80)}")
+    questions = table.column(number)
+    if table.notes:
+        print(f"{table.name}: {' '.join(table.notes)} The first question: {one_line(questions[0], 80)}")
     return questions
 
 
-def _table(name: str, rows: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """The names of the columns, and the rows below them."""
-    if not rows:
-        raise BadInput(f"{name} is empty.", f"Choose a file that holds {EXAMPLE}.")
-    columns = tuple(cell.strip() for cell in rows[0])
-    if len(columns) == 1 and _is_question(columns[0]):  # that is no name, but the first question
-        return ("",), rows
-    if len(rows) == 1:
-        raise BadInput(f"{name} has no rows below its column names.", f"Choose a file that holds {EXAMPLE}.")
-    return columns, rows[1:]
+def read_table(name: str, content: bytes, encoding: str | None = None, path: Path | None = None) -> QuestionTable:
+    """The table in a file: text with commas, semicolons, tabs or bars; JSON; an Excel workbook; Parquet.
+
+    `path` is what stands in advice, where it is more than the name. Raises BadInput for what is no table.
+
+    >>> table = read_table("list.csv", "id;Question\\n1;What is Python?".encode())
+    >>> table.columns, table.column(table.of_questions)
+    (('id', 'Question'), ['What is Python?'])
+    """
+    in_code = path_in_code(path or Path(name))
+    if read := reader_of(name, content):
+        if encoding is not None:
+            raise BadInput(f"{name} has no encoding to choose.", "Leave encoding= out.")
+        return read(name, content, in_code)
+    text, used = decoded(name, content, encoding, _first_question)
+    separator, is_named = _separator(text)
+    rows = _rows(name, text, separator, is_named)
+    how = f', sep="{separator}"'.replace("\t", "\\t") if separator != "," else ""
+    how += f', encoding="{used}"' if used != UTF_8 else ""
+    how += ", skiprows=1" if is_named else ""
+    how += ", index_col=False" if _ends_with_separators(text, separator) else ""
+    notes = [f"It is not in UTF-8; it is read as {used}."] if used != UTF_8 and used != encoding else []
+    return make_table(name, rows, tuple(filter(None, [*notes, damage(text)])), f"pd.read_csv({in_code}{how})")
 
 
-def _is_question(first: str) -> bool:
-    """Whether the first line of a plain list is asked already: "Explain Python" is, "My questions" is a name."""
-    if first.endswith("?"):
-        return True
-    return len(first.split()) > 1 and not any(name in first.lower() for name in ("question", "prompt"))
+def _first_question(text: str) -> str:
+    """What would be asked first of what is not plain ASCII: by it one sees whether an encoding is right."""
+    try:
+        table = make_table("", _rows("", text, *_separator(text)))
+    except BadInput:
+        return first_odd_line(text)
+    number = table.of_questions
+    cells = table.column(table.likely_column() if number is None else number)
+    return next((cell for cell in cells if not cell.isascii()), cells[0])
 
 
 def _separator(text: str) -> tuple[str, bool]:
-    """What parts the cells, and whether Excel names it there (sep=;); else the one that the first line has most of."""
+    """What parts the cells, and whether Excel names it there (sep=;)."""
     lines = list(filter(str.strip, text.splitlines()))
-    first = lines[0] if lines else ""
-    if named := EXCEL_NAMES_IT.match(first):
+    if lines and (named := EXCEL_NAMES_IT.match(lines[0].rstrip(" "))):
         return named[1], True
-    most = max(SEPARATORS, key=first.count)
+    for separator in SEPARATORS:  # the one by which all rows have the same number of cells
+        widths = _widths(text, separator)
+        if len(widths) == 1 and widths != {1} and not _is_prose(lines, separator):
+            return separator, False
+    first = lines[0] if lines else ""
+    if "\t" in first:
+        return "\t", False
+    most = max((",", ";", "|"), key=first.count)
     # a list of questions, in some of which there is a comma, is no table
-    is_list = _is_question(first.strip()) and len({line.count(most) for line in lines}) > 1
-    return "\t" if "\t" in first or is_list else most, False
+    return "\t" if _is_prose(lines, most) or _is_list(lines, most) else most, False
 
 
-def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[str, ...], ...]:
+def _widths(text: str, separator: str) -> set[int]:
+    """How many cells the rows have; none where they cannot be told apart by this separator."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True) if row]
+    except csv.Error:
+        return set()
+    return {len(row) for row in rows if any(map(str.strip, row))}
+
+
+def _is_prose(lines: list[str], separator: str) -> bool:
+    """Whether it stands as in a sentence wherever it stands: with a blank after it, and in no line of names."""
+    found = [line for line in lines if separator in line]
+    names = [name.strip(' "').lower() for name in lines[0].split(separator)] if lines else []
+    return (
+        bool(found)
+        and "question" not in names
+        and all(len(IN_PROSE.findall(line)) >= line.count(separator) for line in found if separator != "\t")
+        and separator != "\t"
+    )
+
+
+def _is_list(lines: list[str], separator: str) -> bool:
+    first = lines[0].strip() if lines else ""
+    sentence = first.endswith("?") or len(first.split()) > 1
+    return sentence and len({line.count(separator) for line in lines}) > 1 and "question" not in first.lower()
+
+
+def _ends_with_separators(text: str, separator: str) -> bool:
+    """Whether rows, but not the names above them, end with one: pandas would take the first column for an index."""
+    lines = list(filter(str.strip, text.splitlines()))
+    return len(lines) > 1 and not lines[0].endswith(separator) and lines[1].endswith(separator)
+
+
+def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[Row, ...]:
     """The cells of all rows, with those of the first one, which may be the columns' names."""
     lines = dropwhile(lambda line: not line.strip(), io.StringIO(text, newline=""))
     if is_named:
         next(lines)
     reader = csv.reader(lines, delimiter=separator, strict=True)
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     columns = 0
     try:
         for cells in reader:
-            if not cells:
-                continue
+            if not cells or (len(cells) > 1 and not any(map(str.strip, cells))):
+                continue  # a spreadsheet's empty row
             columns = columns or len(cells)
             if columns == 1:  # a plain list, in which a comma is a comma
                 cells = [separator.join(cells)]
@@ -150,7 +153,7 @@ def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[s
             if len(cells) > columns:
                 raise BadInput(
                     f"{name} cannot be read: its line {reader.line_num} has {len(cells)} cells, its first {columns}.",
-                    f"Put each text that has {SEPARATORS[separator]} in it into double quotes.",
+                    f"Put each text that has {SEPARATORS.get(separator, separator)} in it into double quotes.",
                 )
             rows.append(tuple(cells))
     except csv.Error as error:
@@ -164,44 +167,6 @@ def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[s
             'Mend them there (a text in double quotes writes one of its own as ""), then choose the file again.',
         ) from error
     return tuple(rows)
-
-
-def _decoded(name: str, content: bytes) -> tuple[str, str]:
-    """The text of a file, and its encoding. Raises BadInput where that cannot be told for sure: nothing is guessed."""
-    if content.startswith(b"PK\x03\x04"):
-        raise BadInput(
-            f"{name} is not a CSV file but a packed one, such as an Excel workbook.",
-            "Save it as “CSV UTF-8” in the program that made it, then choose what you saved.",
-        )
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    if encoding == "utf-8-sig" and b"\0" in content:
-        raise BadInput(
-            f"{name} is not a CSV file: it holds something else than text.",
-            "Save your questions as “CSV UTF-8” in a spreadsheet program, then choose what you saved.",
-        )
-    try:
-        return content.decode(encoding), encoding
-    except UnicodeDecodeError as error:
-        if encoding == "utf-8-sig" and (text := _western(content)) is not None:
-            return text, WESTERN
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadInput(
-            f"{name} cannot be read for sure: its line {line} is not in {encoding[:6].upper()}.",
-            f"Save it as “CSV UTF-8” in the program that made it; or name its encoding, such as gbk, in "
-            f'questions=pd.read_csv("{name}", encoding="gbk")["question"].',
-        ) from error
-
-
-def _western(content: bytes) -> str | None:
-    """The text, if it reads like a Western European one of an old spreadsheet program; other alphabets do not."""
-    if UTF_8.search(content):
-        return None  # most of it is in UTF-8
-    try:
-        text = content.decode(WESTERN)
-    except UnicodeDecodeError:
-        return None
-    is_odd = any(not char.isascii() and char not in WESTERN_TEXT for char in text) or NOT_WESTERN.search(text)
-    return None if is_odd else text
 
 
 def write_table(answers: Iterable[Answer]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a batch is given to ask: a list, a column, a CSV file, any iterator. It is read as it is needed."""
+"""What a batch is given to ask: a list, a column, a file, any iterator, which is read as it is needed."""
 
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
@@ -7,12 +7,51 @@ from typing import Any
 
 from ..errors import BadInput
 from ..inputs import check_iterable
-from .csv_file import questions_in
+from .csv_file import ENDINGS, questions_in
 
 Source = Iterable[Any] | AsyncIterable[Any] | str | os.PathLike[str]
 
 
-def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any], int | None]:
+def resolve(questions: Source, encoding: str | None = None) -> Iterable[Any] | AsyncIterable[Any]:
+    """The questions themselves: of a file, all of them, before anything is sent; anything else as it was given.
+
+    Raises BadInput for a file that cannot be read, and for a string that names none.
+    """
+    if isinstance(questions, os.PathLike):
+        return questions_in(Path(os.fspath(questions)), encoding)
+    if isinstance(questions, str) and names_a_file(questions):
+        if not is_file(questions):
+            raise BadInput(
+                f"{questions} cannot be opened: `questions` reads like the name of a file, and there is no such file.",
+                f"Check its name and its folder; yours is {os.getcwd()} now.",
+            )
+        return questions_in(Path(questions), encoding)
+    if encoding is not None:
+        raise BadInput("`encoding` says how a file of text is read, and no file was given.", "Leave encoding= out.")
+    return questions
+
+
+def names_a_file(text: str) -> bool:
+    """Whether a text is rather the name of a file than a question.
+
+    >>> names_a_file("data/my questions.csv"), names_a_file("What is a .csv?"), names_a_file("What is Python?")
+    (True, False, False)
+    """
+    if "\n" in text or not text.strip():
+        return False
+    return text.lower().endswith(ENDINGS) or is_file(text)
+
+
+def is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # what no file can be called
+        return False
+
+
+def open_questions(
+    questions: Iterable[Any] | AsyncIterable[Any],
+) -> tuple[Iterator[Any] | AsyncIterator[Any], int | None]:
     """The questions one by one, and how many there are; None where only the end will tell.
 
     Raises BadInput for what holds no questions.
@@ -23,19 +62,16 @@ def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any
     """
     if isinstance(questions, AsyncIterable):
         return aiter(questions), None
-    if isinstance(questions, os.PathLike) or _is_csv(questions):
-        # read before anything is sent: a line that cannot be read costs nothing then
-        rows = questions_in(Path(os.fspath(questions)))  # type: ignore[arg-type]
-        return iter(rows), len(rows)
     check_iterable(questions, "questions", "questions")
     count = len(questions) if isinstance(questions, Sized) else None
     if count == 0:
         raise BadInput("There are no questions in `questions`.", "Put at least one into the list.")
+    if isinstance(questions, list | tuple) and count == 1 and isinstance(questions[0], str) and is_file(questions[0]):
+        raise BadInput(
+            f"The only question is the name of a file, {questions[0]!r}.",
+            f"To ask what is in it, take the brackets away: questions={questions[0]!r}.",
+        )
     return iter(questions), count
-
-
-def _is_csv(questions: object) -> bool:
-    return isinstance(questions, str) and questions.lower().endswith((".csv", ".tsv", ".txt")) and "\n" not in questions
 
 
 def as_options(options: Mapping[str, Any] | None) -> dict[str, Any]:

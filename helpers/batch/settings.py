@@ -36,6 +36,7 @@ class Settings:
     save_to: Any = None
     on_progress: Callable[[Answer], object] | None = None
     progress: bool | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         check_model(self.model)
@@ -58,6 +59,10 @@ class Settings:
         if not isinstance(self.progress, bool | None):
             raise BadInput(
                 f"progress={shortened(self.progress)} is neither True nor False.", "Give one, or leave it out."
+            )
+        if not isinstance(self.encoding, str | None):
+            raise BadInput(
+                f"encoding={shortened(self.encoding)} is no name of an encoding.", 'Give one such as encoding="gbk".'
             )
         check_repeats(self.repeats)
         if self.repeats == "each" and self.save_to is not None:

@@ -11,9 +11,10 @@ import ipywidgets
 
 from ..answer import Answer
 from ..batch import csv_file, estimate, process_questions_batch
-from ..batch.csv_file import CsvFile
+from ..batch.decoding import EncodingUnsure
 from ..batch.estimates import beside_budget
 from ..batch.result import NOT_DONE, cut_in_words
+from ..batch.table import QuestionTable
 from ..errors import BadInput, WorkbookError
 from ..finish_reasons import how_cut
 from ..inputs import check_model, check_question, check_questions, whole_number
@@ -26,6 +27,7 @@ from .base import FRAME, Box, Line, button, row, working_for
 from .front import Column, Table, TextField
 
 MOST = 50  # calls in flight
+CHOOSE = "Or choose a file"
 LONGEST = 4_000  # characters of a text in the table; the file has all of it
 SHARE = 10  # pictures are drawn in at most one part in so many of the time
 COLUMNS = (
@@ -46,7 +48,8 @@ class BatchBox(Box):
 
     def __init__(self, questions: Iterable[str], model: str, max_concurrency: int) -> None:
         super().__init__()
-        self._file: CsvFile | None = None
+        self._file: QuestionTable | None = None
+        self._unsure: tuple[str, bytes] | None = None  # a file whose encoding is to be chosen
         self._run: _Job | None = None
         self._field = TextField(
             self.on_loop(self._start),
@@ -54,10 +57,15 @@ class BatchBox(Box):
             value="\n".join(" ".join(question.split()) for question in questions),
             rows=5,
         )
-        self._upload = ipywidgets.FileUpload(accept=".csv", multiple=False, description="Or choose a CSV file")
+        self._upload = ipywidgets.FileUpload(
+            accept=",".join(csv_file.ENDINGS), multiple=False, description=CHOOSE, tooltip=CHOOSE
+        )
+        self._upload.add_class("workbook-upload")
         self._upload.observe(self.on_loop(self._chosen), "value")
         self._column = ipywidgets.Dropdown(description="Column of the questions", options=[("", None)])
         self._column.observe(self.on_loop(self._describe), "value")
+        self._encoding = ipywidgets.Dropdown(description="How it reads", options=[("…", None)])
+        self._encoding.observe(self.on_loop(self._encoding_chosen), "value")
         self._pasted = button("Use the pasted text instead", self.on_loop(self._back_to_the_text), name="pasted")
         self._source = Line("status", name="source")
         there = list(dict.fromkeys((*offered(), model)))
@@ -79,12 +87,12 @@ class BatchBox(Box):
         self._picture.add_class("workbook-picture")
         self._totals = Line(name="totals")
         self._totals.say(spending())
-        for labelled in (self._column, self._model, self._limit):
+        for labelled in (self._encoding, self._column, self._model, self._limit):
             labelled.add_class("workbook-labelled")
-        _hide(self._column, self._pasted, self._bar)
+        _hide(self._encoding, self._column, self._pasted, self._bar)
         self.show(
             self._field,
-            row(self._upload, self._column, self._pasted),
+            row(self._upload, self._encoding, self._column, self._pasted),
             self._source,
             row(self._model, self._limit),
             row(self._go, self._stop),
@@ -100,7 +108,7 @@ class BatchBox(Box):
     def __repr__(self) -> str:
         if self._run is None:
             return (
-                "Batch box: paste questions or choose a CSV file, press Run, and watch the answers come in.\n"
+                "Batch box: paste questions or choose a file, press Run, and watch the answers come in.\n"
                 "(It works where this cell is run in JupyterLab.)"
             )
         few = sorted(self._run.answers.items())[:3]
@@ -121,13 +129,32 @@ class BatchBox(Box):
         if not self._upload.value:
             return
         chosen = self._upload.value[0]
+        self._read(chosen["name"], bytes(chosen["content"]))
+
+    def _encoding_chosen(self, *_: object) -> None:
+        if self._unsure and self._encoding.value is not None:
+            self._read(*self._unsure, self._encoding.value)
+
+    def _read(self, name: str, content: bytes, encoding: str | None = None) -> None:
+        kept = f" Until then {self._file.name} stays in use." if self._file else ""
         try:
-            file = csv_file.read_table(chosen["name"], bytes(chosen["content"]))
+            file = csv_file.read_table(name, content, encoding)
+        except EncodingUnsure as error:
+            self._unsure = (name, content)
+            lines = [(f"{one_line(line, 60)} ({encoding})", encoding) for encoding, line in error.likely]
+            self._encoding.options = [("…", None), *lines]
+            self._encoding.value = None  # these may be the same as for the file before
+            _hide(self._encoding, on=not lines)
+            choose = "Choose the line in which its words are right." if lines else error.what_to_do
+            self._source.say(f"{error.happened} {choose}{kept}")
+            return
         except BadInput as error:
-            kept = f" Until then {self._file.name} stays in use." if self._file else ""
             self._source.say(f"{error}{kept}")
             self._upload.value = ()  # so that the same file, mended, can be chosen again
             return
+        if encoding is None:
+            self._unsure = None
+            _hide(self._encoding)
         self._file = file
         names = [(name or f"(column {number})", number - 1) for number, name in enumerate(file.columns, 1)]
         self._column.options = [("…", None), *names]
@@ -137,8 +164,8 @@ class BatchBox(Box):
         self._describe()
 
     def _back_to_the_text(self, *_: object) -> None:
-        self._file, self._upload.value = None, ()
-        _hide(self._column, self._pasted)
+        self._file, self._unsure, self._upload.value = None, None, ()
+        _hide(self._encoding, self._column, self._pasted)
         self._source.say("")
 
     def _describe(self, *_: object) -> None:
@@ -155,15 +182,14 @@ class BatchBox(Box):
         skipped = f"; {counted(empty, 'empty cell')} skipped" if empty else ""
         first = one_line(questions[0], 80)
         found = f"{counted(len(questions), 'question')} from {self._file.name}{named}{skipped}"
-        old = f" (read as {self._file.encoding}, as it is not in UTF-8)" if self._file.is_western else ""
-        self._source.say(f"{found}{old}. The first: {first}")
+        self._source.say(" ".join([f"{found}.", *self._file.notes, f"The first: {first}"]))
 
     def _questions(self) -> list[str]:
         """Raises BadInput where there are none, or one that cannot be sent."""
         if self._file is None:
             questions = list(filter(None, map(str.strip, self._field.value.splitlines())))
             if not questions:
-                raise BadInput("There are no questions.", "Write one a line into the field, or choose a CSV file.")
+                raise BadInput("There are no questions.", "Write one a line into the field, or choose a file.")
         else:
             name, column = self._file.name, self._column.value
             if column is None:
@@ -413,7 +439,7 @@ def batch_box(
     there, for `pd.DataFrame(box.answers)`. Raises BadInput for what cannot be asked.
 
     >>> batch_box(["What is Python?", "What is Go?"])
-    Batch box: paste questions or choose a CSV file, press Run, and watch the answers come in.
+    Batch box: paste questions or choose a file, press Run, and watch the answers come in.
     (It works where this cell is run in JupyterLab.)
     """
     if model is None:

@@ -33,7 +33,7 @@ observers: list[Callable[[Exchange, object], object]] = []
 # called with each exchange before its request is sent; one that raises stops it
 guards: list[Callable[[Exchange], None]] = []
 
-# the host of a URL, and what answers for it in place of the network
+# a host, or a host and its port, and what answers for it in place of the network
 routes: dict[str, Any] = {}
 
 # takes out of answers what must not be in them: live mode puts one here, for the learner's key
@@ -189,7 +189,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
 
 def _client_for(request: Any, client: Any, kind: Any, library: Any) -> Any:
     """The client, or one whose transport answers in place of the network."""
-    transport = routes.get(request.url.host)
+    transport = routes.get(request.url.netloc.decode()) or routes.get(request.url.host)
     # what a request says of timeouts came from its own client, and travels with it
     return kind(transport=bridged(transport, library), trust_env=False) if transport else client
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from openpyxl import Workbook
 
-from helpers import Answer
+from helpers import Answer, estimate
 from helpers.batch.csv_file import questions_in, read_table, write_table
 from helpers.errors import BadInput
 
@@ -76,6 +77,9 @@ def test_none_is_asked_wrongly(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert asked > 500 and refused > 500
 
 
+ASKED = ["What is Go?", "Explain Rust"]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -85,28 +89,68 @@ def test_none_is_asked_wrongly(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "text\tnr\nWhat is Go?\t1\nExplain Rust\t2\n",
         "1,What is Go?\n2,Explain Rust\n",
         "1\tWhat is Go?\n2\tExplain Rust\n",
+        "nr|the text |by\n1|What is Go?|me\n2|Explain Rust|a man who lives next door\n",
+        'nr,"the ""text"", new"\n1,What is Go?\n2,Explain Rust\n',
+        "nr,text,text\n1,a,What is Go?\n2,b,Explain Rust\n",
+        "nr,\n1,What is Go?\n2,Explain Rust\n",
+        "nr,it's\n1,What is Go?,\n2,Explain Rust,\n",
+        "nr,link,ask\n1,https://a.example/b,What is Go?\n2,https://a.example/b/c/d/e,Explain Rust\n",
+        "note;ask\nA.B. 12;What is Go?\nC.D. 13;Explain Rust\n",
     ],
 )
+@pytest.mark.parametrize("folder", ["", "my lists/'new'"])
 def test_the_advice_gives_the_column_that_reads_like_questions(
-    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: str, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("table.csv").write_text(content)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    (Path(folder) / "table.csv").write_text(content)
+    assert advised(Path(folder) / "table.csv") == ASKED
+
+
+def advised(file: Path) -> list[object]:
+    """What the code gives that the refusal of this file advises."""
     with pytest.raises(BadInput) as refusal:
-        questions_in(Path("table.csv"))
-    advice = re.search(r"questions=(pd\.read_csv.*)\.$", str(refusal.value))
-    assert advice is not None
-    assert list(eval(advice[1], {"pd": pd})) == ["What is Go?", "Explain Rust"]
+        questions_in(file)
+    advice = re.search(r"questions=(pd\..*)\.$", str(refusal.value))
+    assert advice is not None, refusal.value
+    return list(eval(advice[1], {"pd": pd}))
 
 
-def test_the_advice_for_another_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("table.csv").write_text("question\n什么是Python?\n", encoding="gbk")
-    with pytest.raises(BadInput, match=r"its line 2 is not in UTF-8") as refusal:
-        questions_in(Path("table.csv"))
-    advice = re.search(r"questions=(pd\.read_csv.*)\.$", str(refusal.value))
-    assert advice is not None
-    assert list(eval(advice[1], {"pd": pd})) == ["什么是Python?"]
+@pytest.mark.parametrize(
+    ("encoding", "question"),
+    [
+        ("gbk", "什么是Python?"),
+        ("big5", "什麼是程式設計？請用一句話說明"),
+        ("shift_jis", "Pythonとは何ですか?"),
+        ("cp1251", "Что такое Python?"),
+        ("cp1253", "Τι είναι η Python;"),
+        ("cp949", "파이썬이란 무엇입니까?"),
+        ("utf-16-le", "What is Python?"),
+        ("iso2022_jp", "Pythonとは何ですか?"),
+        ("cp1256", "ما هي لغة بايثون؟"),
+    ],
+)
+def test_the_advice_for_another_encoding(encoding: str, question: str, tmp_path: Path) -> None:
+    """It shows what would be asked, and one of those that it names is right."""
+    file = tmp_path / "table.csv"
+    file.write_bytes(f"nr,question\n1,{question}\n".encode(encoding))
+    with pytest.raises(BadInput) as refusal:
+        questions_in(file)
+    named = re.findall(r'encoding="([^"]+)"', str(refusal.value))
+    assert question[:10] in str(refusal.value)
+    assert [question] in [questions_in(file, each) for each in named]
+    assert estimate(file, encoding=named[0]).questions == 1
+
+
+def test_an_encoding_that_is_wrong_or_unknown(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_bytes("question\nЧто такое Python?\n".encode("cp1251"))
+    for encoding, words in [("nonsense", "knows no encoding 'nonsense'"), ("hex", "'hex'"), ("utf-8", "its line 2")]:
+        with pytest.raises(BadInput, match=words):
+            questions_in(file, encoding)
+    with pytest.raises(BadInput, match="no file was given"):
+        estimate(["What is Go?"], encoding="gbk")
 
 
 def test_one_odd_line_spoils_no_other(tmp_path: Path) -> None:
@@ -128,3 +172,150 @@ def test_an_answer_never_keeps_the_table_from_being_written(answer: str, cell: s
     content = write_table([Answer(question="What?", model="any", answer=answer)])
     file = read_table("answers.csv", content)
     assert file.rows[0][file.columns.index("answer")] == cell
+
+
+# ---- other files ---------------------------------------------------------------------------------------------------
+
+
+def workbook(file: Path, *sheets: list[list[object]], names: tuple[str, ...] = ("Sheet1", "Other")) -> Path:
+    book = Workbook()
+    book.remove(book.active)
+    for name, rows in zip(names, sheets, strict=False):
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("list.jsonl", '{"nr": 1, "question": "What is Go?"}\n\n{"question": "Explain Rust", "nr": 2}\n'),
+        ("list.ndjson", '{"Question": "What is Go?"}\n{"Question": "Explain Rust"}'),
+        ("list.json", '[{"question": "What is Go?"}, {"question": "Explain Rust"}]'),
+        ("list.json", '["What is Go?", "Explain Rust"]'),
+        ("list.jsonl", '"What is Go?"\n"Explain Rust"\n'),
+        ("list.tsv", "nr\tquestion\n1\tWhat is Go?\n2\tExplain Rust\n"),
+        ("list.txt", "What is Go?\n\nExplain Rust"),
+    ],
+)
+def test_lists_as_other_programs_write_them(name: str, content: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text(content, "utf-8")
+    assert questions_in(file) == ASKED
+
+
+def test_an_excel_workbook_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[list[object]] = [["nr", "Question"], [1, "What is Go?"], [2.0, "Explain Rust"]]
+    assert questions_in(workbook(tmp_path / "list.xlsx", rows)) == ASKED
+    assert capsys.readouterr().out == ""
+    assert questions_in(workbook(tmp_path / "list.xlsx", [], rows)) == ASKED, "the first one that holds something"
+    assert '2 sheets; "Other" is read' in capsys.readouterr().out
+    indented: list[list[object]] = [[None], [None, *rows[0]], [None, *rows[1]], [], [None, *rows[2]]]
+    assert questions_in(workbook(tmp_path / "list.xlsx", indented)) == ASKED
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["nr", "text"], [1, "What is Go?"], [2, "Explain Rust"]],
+        [[None], [None, "nr", "text"], [None, 1, "What is Go?"], [None, 2, "Explain Rust"]],
+        [[1, "What is Go?"], [2, "Explain Rust"]],
+    ],
+)
+@pytest.mark.parametrize("empty_first", [False, True])
+def test_the_advice_for_an_excel_workbook(rows: list[list[object]], empty_first: bool, tmp_path: Path) -> None:
+    assert advised(workbook(tmp_path / "it's.xlsx", *([[]] if empty_first else []), rows)) == ASKED
+
+
+def test_the_advice_for_json(tmp_path: Path) -> None:
+    (tmp_path / "list.jsonl").write_text('{"nr": 1, "ask": "What is Go?"}\n{"nr": 2, "ask": "Explain Rust"}\n')
+    assert advised(tmp_path / "list.jsonl") == ASKED
+    (tmp_path / "list.json").write_text('[{"nr": 1, "ask": "What is Go?"}, {"nr": 2, "ask": "Explain Rust"}]')
+    assert advised(tmp_path / "list.json") == ASKED
+
+
+def test_what_pandas_reads_for_us_names_the_line_that_helps(tmp_path: Path) -> None:
+    (tmp_path / "list.parquet").write_bytes(b"PAR1 and so on")
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        words = "Run %pip install pyarrow"
+    else:
+        words = "cannot be read as a Parquet file"
+    with pytest.raises(BadInput, match=words):
+        questions_in(tmp_path / "list.parquet")
+
+
+def test_odd_workbooks_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    file = workbook(tmp_path / "list.xlsx", [["question"], ["What is Go?"]])
+    whole = file.read_bytes()
+    for content, words in [
+        (whole[: len(whole) // 2], "damaged"),
+        (b"", "is empty or damaged"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and so on", "of before 2007, or one with a password"),
+        (b"PK\x03\x04 something else", "a packed one"),
+    ]:
+        file.write_bytes(content)
+        with pytest.raises(BadInput, match=words):
+            questions_in(file)
+    workbook(file, [["question"], ['="What is " & A9']])
+    with pytest.raises(BadInput, match="its cell A2 is a formula, and its result was not saved"):
+        questions_in(file)
+    workbook(file, [])
+    with pytest.raises(BadInput, match="is empty"):
+        questions_in(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("list.jsonl", '{"question": "What?"}\nno json\n', "its line 2 is no JSON"),
+        ("list.json", '{"question": "What?"}', "holds no list"),
+        ("list.json", "[1, 2]", "its record 1 is no object"),
+        ("list.json", "[]", "is empty"),
+        ("list.csv", "question\nWhat\x01?\n", "its line 2 holds something else than text"),
+    ],
+)
+def test_other_damage_is_told(name: str, content: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BadInput, match=words):
+        questions_in(tmp_path / name)
+
+
+# ---- what is said ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "asked", "words"),
+    [
+        ("Explain Python\nWhat is Go?\n", 2, 'Its first line, "Explain Python", is asked, too'),
+        ("Recursion\nClosures\n", 1, 'Its first line, "Recursion", is taken for a name, and is not asked'),
+        ("question\nWas heiÃŸt Ã¶l?\n", 1, 'Line 2 reads like a text in UTF-8 that was taken for cp1252 ("heiÃŸt")'),
+        ("question\nWas hei\ufffdt das?\n", 1, "In line 2 a program before has put"),
+        ("question\nWas heißt das?\n", 1, ""),
+        ("What is Go?\nExplain Rust\n", 2, ""),
+    ],
+)
+def test_what_may_be_wrong_is_said(
+    content: str, asked: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.csv").write_text(content, "utf-8")
+    assert len(questions_in(tmp_path / "list.csv")) == asked
+    said = capsys.readouterr().out
+    assert words in said and bool(words) == bool(said)
+
+
+def test_a_string_that_reads_like_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text in ("questions.csv", "data/list.XLSX", "list.jsonl"):
+        with pytest.raises(BadInput, match=r"cannot be opened.*there is no such file"):
+            estimate(text)
+    with pytest.raises(BadInput, match="is a single string"):
+        estimate("What is Go?")
+    Path("my questions").write_text("question\nWhat is Go?\n")
+    assert estimate("my questions").questions == 1
+    with pytest.raises(BadInput, match="The only question is the name of a file") as refusal:
+        estimate(["my questions"])
+    assert "questions='my questions'" in str(refusal.value)

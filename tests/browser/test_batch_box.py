@@ -48,7 +48,7 @@ def cells(box: Locator, column: int) -> Locator:
 
 def choose(box: Locator, path: Path) -> None:
     with box.page.expect_file_chooser() as chooser:
-        box.get_by_role("button", name="Or choose a CSV file").click()
+        box.get_by_role("button", name="Or choose a file").click()
     chooser.value.set_files(path)
 
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_none_and_then_mended(lab: Lab, tmp_path: Path) -> None:
     questions.write_bytes(b"PK\x03\x04\0\0")
     notebook, box = opened(lab, "batch_box()")
     choose(box, questions)
-    expect(source(box)).to_contain_text("questions.csv is not a CSV file but a packed one, such as an Excel workbook.")
+    expect(source(box)).to_contain_text("questions.csv is not a CSV file but a packed one, such as an Excel workbook")
     questions.write_text("number,text\n1,What is Go?\n")
     choose(box, questions)
     expect(source(box)).to_have_text("questions.csv has several columns. Choose the one that holds the questions.")

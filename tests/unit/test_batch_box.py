@@ -43,15 +43,24 @@ FIELD = "Questions, one a line (Ctrl+Enter runs)"
 LIMIT = "Limit in flight (1 to 50)"
 COLUMN = "Column of the questions"
 PASTED = "Use the pasted text instead"
+READS = "How it reads"
 FORMULA = '=HYPERLINK("http://example.org")'
 
 
 async def choose_file(box: BatchBox, content: bytes, name: str = "questions.csv") -> str:
     """Chooses a file; gives what the box says of it."""
-    upload(box, "Or choose a CSV file", name, content)
+    upload(box, "Or choose a file", name, content)
     for _ in range(4):  # what the choice has set off, such as that of the column
         await asyncio.sleep(0)
     return line(box, "source")
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    """Nothing where this encoding has not all of its letters."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        return b""
 
 
 def asked(api: MockAPI) -> list[str]:
@@ -284,7 +293,7 @@ def test_what_cannot_be_run_is_said(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box()
         await run(box, "Run")
-        assert status(box) == "There are no questions. Write one a line into the field, or choose a CSV file."
+        assert status(box) == "There are no questions. Write one a line into the field, or choose a file."
         type_into(box, FIELD, "What is Python?")
         for limit in (0, 51, -3):
             type_into(box, LIMIT, limit)
@@ -463,4 +472,46 @@ def test_progress_is_told_as_answers_come_in() -> None:
         assert [answer.question for answer in told] == ["soon", "late"]
         assert told[1] is answers[0] and told[1].attempts == 2
 
+    asyncio.run(learner())
+
+
+# ---- odd files -------------------------------------------------------------------------------------------------------
+
+ODD = [
+    (f"{language}, {encoding}, {form}", content, asked)
+    for language, texts in {
+        "german": ["Was heißt „größer“?", "Erkläre Öl"],
+        "russian": ["Что такое Python?", "Объясни Go"],
+        "chinese": ["什么是Python?", "请解释一下Go"],
+        "japanese": ["Pythonとは何ですか?", "Goを説明して"],
+    }.items()
+    for encoding in ("utf-8", "utf-16", "cp1252", "cp1251", "gbk", "shift_jis")
+    for form, content in {
+        "list": "{}\n{}\n",
+        "table": "nr;question\r\n1;{}\r\n2;{}\r\n",
+        "tabs": "nr\tquestion\n1\t{}\n2\t{}\n",
+        "sep=": 'sep=;\nnr;question\n1;"{}"\n2;"{}"\n;\n',
+    }.items()
+    if encoded(content.format(*texts), encoding)
+    for content, asked in [(content.format(*texts).encode(encoding), texts)]
+]
+
+
+@practice
+def test_odd_files_are_read_rightly_or_it_is_chosen_how_they_read() -> None:
+    """The same files as a batch reads, chosen in the box; nothing wrong can be asked."""
+
+    async def learner() -> None:
+        box = batch_box()
+        for what, content, asked in ODD:
+            said = await choose_file(box, content)
+            if "cannot be told" in said or "cannot be read for sure" in said:
+                right = [each for each in options(box, READS) if each.startswith(asked[0])]
+                assert right, what
+                choose(box, READS, right[0])
+                await until(lambda: "The first: " in line(box, "source"))
+                said = line(box, "source")
+            assert said.startswith("2 questions from") and said.endswith(f"The first: {asked[0]}"), what
+
+    assert len(ODD) >= 60
     asyncio.run(learner())
