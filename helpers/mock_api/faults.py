@@ -6,22 +6,12 @@ from numbers import Real
 from random import Random
 from typing import Literal, get_args
 
-from ..errors import BadInput
+from ..errors import OPENAI_SAYS, BadInput
 from ..numeric import SMALLEST, real, whole
 from .answers import plain
 
 Fault = Literal["rate_limited", "server_error", "dropped", "hanging", "refused"]
 KINDS: tuple[Fault, ...] = get_args(Fault)
-
-# by the error's code, what is said of it. The old code is its own type; the others have it as theirs.
-OLD_CODE = "insufficient_quota"
-OUT_OF_CREDIT = {
-    "credit_balance_exhausted": "Your credit balance is used up. Add credit to go on.",
-    "organization_spend_limit_exceeded": "Your organization has reached its spend limit.",
-    "project_spend_limit_exceeded": "Your project has reached its spend limit.",
-    "organization_usage_limit_exceeded": "Your organization has reached its usage limit for this month.",
-    OLD_CODE: "You exceeded your current quota, please check your plan and billing details.",
-}
 
 # A share of all requests, one question, several questions, or how many requests of each question.
 Who = float | str | Iterable[str] | Mapping[str, int]
@@ -42,7 +32,7 @@ class Faults:
     burst: float | None = None  # requests that may come at once; None: a minute's worth
     rate_limit_headers: bool = True  # False: like the endpoints that send no x-ratelimit-* headers
     expired_key: bool = False
-    no_quota: bool | str = False  # True: the first of OUT_OF_CREDIT; or the code of another
+    no_quota: bool | str = False  # True: the first of OPENAI_SAYS; or the code of another
 
     def __post_init__(self) -> None:
         shares = 0.0
@@ -77,14 +67,14 @@ class Faults:
         if not isinstance(self.no_quota, bool) and self.out_of_credit is None:
             raise BadInput(
                 f"no_quota={self.no_quota!r} is no code for that.",
-                f"Give True, or one of these: {', '.join(OUT_OF_CREDIT)}.",
+                f"Give True, or one of these: {', '.join(OPENAI_SAYS)}.",
             )
 
     @property
     def out_of_credit(self) -> str | None:
         """The code of the error that each call gets; None where they are answered."""
-        code = next(iter(OUT_OF_CREDIT)) if self.no_quota is True else self.no_quota
-        return code if isinstance(code, str) and code in OUT_OF_CREDIT else None
+        code = next(iter(OPENAI_SAYS)) if self.no_quota is True else self.no_quota
+        return code if isinstance(code, str) and code in OPENAI_SAYS else None
 
     def strike(self, question: str, nth: int, rng: Random) -> Fault | None:
         """The fault that the `nth` request (from 1) with this question gets, or None."""

@@ -87,6 +87,8 @@ class Server:
         hosts = request.headers.getall("Host", [])
         if len(hosts) != 1 or hosts[0].lower() not in self._names:
             return _misdirected(hosts)
+        if request.host not in (hosts[0], hosts[0].rpartition(":")[0]):  # the address may name one, too, as for a proxy
+            return _misdirected([request.host])
         body = await request.read()
         connection.whole()
         try:

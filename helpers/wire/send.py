@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import wraps
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import httpx2
 
@@ -215,6 +216,8 @@ def _begun(request: Any, client: object) -> Exchange | None:
     """The exchange that begins with this request, shown to the guards; None where nobody wants to know."""
     if not observers and not guards and mender is None:
         return None
+    if getattr(client, "is_closed", False) and request.url.host not in routes:  # it will not send anything
+        return None
     exchange = request.extensions.get(EXCHANGE) or Exchange()
     exchange.begin(request)
     for guard in guards:
@@ -267,7 +270,7 @@ def _mend_all_headers(response: Any) -> None:
         _mend_headers(each.headers)
         _mend_request(each.request)
         if each.next_request is not None:
-            _mend_headers(each.next_request.headers)
+            _mend_request(each.next_request)
         if phrase := each.extensions.get("reason_phrase"):
             each.extensions["reason_phrase"] = mender.mend(phrase)
 
@@ -282,10 +285,14 @@ def _mend_headers(headers: Any) -> None:
 
 
 def _mend_request(request: Any) -> None:
-    """The same for a request that was sent; also for a password in its address, which has become a header."""
+    """The same for a request that was sent; also for its address, and a password in it, which has become a header."""
     _mend_headers(request.headers)
-    if mender is not None and request.url.userinfo:
+    if mender is None:
+        return
+    if request.url.userinfo:
         request.url = request.url.copy_with(username=None, password=None)
+    if (mended := mender.mend(request.url.raw_path)) != request.url.raw_path:
+        request.url = request.url.copy_with(raw_path=quote(mended, safe="/?&=%:+,;@~").encode())
 
 
 class _WatchedBody:

@@ -190,6 +190,10 @@ NAMES = [
         for name, has in {
             "ConnectError": lambda: httpx2.ConnectError,
             "ClientConnector": lambda: aiohttp.ClientConnectorError.__name__.startswith("ClientConnector"),
+            "ConnectTimeout": lambda: httpx2.ConnectTimeout,
+            "ConnectionTimeout": lambda: aiohttp.ConnectionTimeoutError.__name__.startswith("ConnectionTimeout"),
+            "ClientConnectionError": lambda: aiohttp.ClientConnectionError,
+            "PoolTimeout": lambda: httpx2.PoolTimeout,
         }.items()
     ),
     Name(
