@@ -55,7 +55,8 @@ async def process_questions_batch(
 
     - `questions`: a list, a column of a DataFrame, any iterator or async iterator, read as it is needed; or the path of
       a file, read at once: a text with a line for each question, a table (CSV, JSON Lines, Excel, Parquet) with a
-      column "question". `encoding`: of a text file, where it cannot be told for sure; it is never guessed.
+      column "question". A question may also be a list of messages, as `chat.completions.create` takes it.
+      `encoding`: of a text file, where it cannot be told for sure; it is never guessed.
     - `instructions` go before each question, as the system message; `options` are further parameters of
       `chat.completions.create`, such as `{"temperature": 0}`.
     - `client`: any `AsyncOpenAI`; without it the workbook's own. Its own retries are switched off here.
@@ -95,7 +96,7 @@ async def process_questions_batch(
     settings = Settings(
         model=model,
         instructions=instructions,
-        options=options or {},
+        options={} if options is None else options,
         client=client,
         max_concurrency=max_concurrency,
         max_retries=max_retries,
@@ -149,7 +150,7 @@ async def process_questions_as_completed(
     settings = Settings(
         model=model,
         instructions=instructions,
-        options=options or {},
+        options={} if options is None else options,
         client=client,
         max_concurrency=max_concurrency,
         max_retries=max_retries,

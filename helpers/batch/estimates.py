@@ -14,6 +14,7 @@ from ..session.account import at_once, has_budget, in_proportion, rate_limits
 from ..wire.totals import CHARACTERS, LIKELY
 from ..words import counted, duration, usd
 from . import progress
+from .messages import read_question
 from .pacer import is_same_limit
 from .questions import Source, open_questions, resolve
 from .settings import Repeats, Settings
@@ -90,6 +91,7 @@ def estimate(
     for value in each:
         rows += 1
         try:
+            value = read_question(value)
             check_question(value)
         except BadInput:
             continue

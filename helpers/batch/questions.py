@@ -2,12 +2,16 @@
 
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
 from ..inputs import check_iterable
+from ..words import shortened, with_article
 from .csv_file import ENDINGS, questions_in
+from .messages import is_messages
+from .table import QuestionTable
 
 Source = Iterable[Any] | AsyncIterable[Any] | str | os.PathLike[str]
 
@@ -62,34 +66,72 @@ def open_questions(
     """
     if isinstance(questions, AsyncIterable):
         return aiter(questions), None
+    if getattr(questions, "ndim", 1) == 0:
+        raise BadInput("`questions` is an array of no dimension.", "Give a list: questions=[array.item()].")
     check_iterable(questions, "questions", "questions")
     count = len(questions) if isinstance(questions, Sized) else None
     if count == 0:
         raise BadInput("There are no questions in `questions`.", "Put at least one into the list.")
-    if isinstance(questions, list | tuple) and count == 1 and isinstance(questions[0], str) and is_file(questions[0]):
+    each = iter(questions)
+    first = list(islice(each, 1))
+    for value in first:
+        _check_first(value, questions)
+    # an iterator has given its first one away
+    return (chain(first, each) if each is questions else iter(questions)), count
+
+
+def _check_first(value: Any, questions: Any) -> None:
+    """Raises BadInput where the first one shows that all of them are rows, and none a question."""
+    is_list = isinstance(questions, list | tuple)
+    if is_list and len(questions) == 1 and isinstance(value, str) and is_file(value):
         raise BadInput(
-            f"The only question is the name of a file, {questions[0]!r}.",
-            f"To ask what is in it, take the brackets away: questions={questions[0]!r}.",
+            f"The only question is the name of a file, {value!r}.",
+            f"To ask what is in it, take the brackets away: questions={value!r}.",
         )
-    return iter(questions), count
+    if is_messages(value):
+        return
+    what = with_article(type(value).__name__)
+    if isinstance(value, Mapping):
+        if is_list and is_messages(questions):
+            raise BadInput(
+                "`questions` is one list of messages, and a list of questions is needed.",
+                "Put it into brackets, as the one question that it is: questions=[messages].",
+            )
+        name = _likely(list(value), list(value.values()))
+        raise BadInput(
+            f"The first question is {what}, with {', '.join(map(str, value))}.",
+            f"Give the texts alone: questions=[row[{name!r}] for row in rows], where rows is what you gave here.",
+        )
+    ndim = getattr(questions, "ndim", 1)
+    if ndim > 1:
+        where = _likely(list(range(len(value))), list(value))
+        raise BadInput(
+            f"`questions` is an array of {ndim} dimensions.",
+            f"Give one column of it: questions=array[:, {where}], where array is what you gave here.",
+        )
+    if isinstance(value, list | tuple) or hasattr(value, "iloc"):
+        if is_list and len(questions) == 1 and all(isinstance(text, str) for text in value):
+            raise BadInput(
+                f"The only question is {what}.",
+                "Take a pair of brackets away: questions=rows[0], where rows is what you gave here.",
+            )
+        if len(value) == 0:
+            return
+        if hasattr(value, "iloc"):
+            expression = f"row[{_likely(list(value.index), list(value))!r}]"
+        elif len(value) == 2 and hasattr(value[1], "iloc"):  # as table.iterrows() gives them
+            expression = f"row[1][{_likely(list(value[1].index), list(value[1]))!r}]"
+        else:
+            expression = f"row[{_likely(list(range(len(value))), list(value))}]"
+        raise BadInput(
+            f"The first question is {what}: {shortened(value)}.",
+            f"Give the texts alone: questions=[{expression} for row in rows], where rows is what you gave here.",
+        )
 
 
-def as_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Further parameters of a call, checked. Raises BadInput for what a batch decides itself."""
-    options = dict(options or {})
-    for name in ("model", "messages", "stream", "n"):
-        if name in options:
-            raise BadInput(
-                f"options={{{name!r}: …}} is not possible in a batch.",
-                "Give `model` by its own name, the questions as questions; each gets one answer, as a whole.",
-            )
-    for name, instead in (("max_retries", "max_retries=3"), ("system", 'instructions="Answer in one word."')):
-        if name in options:
-            raise BadInput(f"options={{{name!r}: …}} is no parameter of a call.", f"Give {instead} beside `options`.")
-    for name in ("extra_headers", "extra_query", "extra_body", "timeout"):
-        if name in options:
-            raise BadInput(
-                f"options={{{name!r}: …}} is for the client, not for the service.",
-                "Give a client that has it: AsyncOpenAI(default_headers=…). What is in extra_body is an option itself.",
-            )
-    return options
+def _likely(names: list[Any], cells: list[Any]) -> Any:
+    """The name of the cell that is the question: "question", or else the one that reads most like one."""
+    if "question" in names:
+        return "question"
+    texts = [cell if isinstance(cell, str) else "" for cell in cells]
+    return names[QuestionTable("", tuple(map(str, names)), (tuple(texts),)).likely_column()]

@@ -165,7 +165,7 @@ class Batch:
         try:
             try:
                 with question.call:
-                    reply = await self._sender(question.text, question.attempts)
+                    reply = await self._sender(question.text, question.attempts, question.messages)
             finally:
                 self._last_back = time.perf_counter()
         except Exception as error:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from ..errors import OPENAI_SAYS, BadInput
 from ..numeric import SMALLEST, real, whole
+from ..words import shortened
 from .answers import plain
 
 Fault = Literal["rate_limited", "server_error", "dropped", "hanging", "refused"]
@@ -41,7 +42,7 @@ class Faults:
             if isinstance(who, Real):
                 if (share := real(who, 0, 1)) is None:
                     raise BadInput(
-                        f"{kind}={who!r} is not a share.",
+                        f"{kind}={shortened(who)} is not a share.",
                         "Give a number from 0 to 1 (0.1 is one request in ten), a question, or a list of questions.",
                     )
                 object.__setattr__(self, kind, share)
@@ -59,14 +60,14 @@ class Faults:
             if limit is None and name == "burst":
                 continue
             if real(limit, SMALLEST) is None:
-                raise BadInput(f"{name}={limit!r} is not a limit.", "Give a number above 0.")
+                raise BadInput(f"{name}={shortened(limit)} is not a limit.", "Give a number above 0.")
         if self.burst is not None and self.burst < 1:
-            raise BadInput(f"burst={self.burst!r} lets no request through.", "Give 1 or more.")
+            raise BadInput(f"burst={shortened(self.burst)} lets no request through.", "Give 1 or more.")
         if self.retry_after is not None and real(self.retry_after, 0) is None:
-            raise BadInput(f"retry_after={self.retry_after!r} is no waiting time.", "Give seconds, 0 or more.")
+            raise BadInput(f"retry_after={shortened(self.retry_after)} is no waiting time.", "Give seconds, 0 or more.")
         if not isinstance(self.no_quota, bool) and self.out_of_credit is None:
             raise BadInput(
-                f"no_quota={self.no_quota!r} is no code for that.",
+                f"no_quota={shortened(self.no_quota)} is no code for that.",
                 f"Give True, or one of these: {', '.join(OPENAI_SAYS)}.",
             )
 
@@ -117,7 +118,7 @@ def _chosen(kind: str, who: object) -> dict[str, int]:
     for question, times in chosen.items():
         if not isinstance(question, str) or whole(times, 0) is None:
             raise BadInput(
-                f"{kind} cannot be read: {who!r}.",
+                f"{kind} cannot be read: {shortened(who)}.",
                 'Give a share such as 0.1, a question, a list of questions, or {"a question": how many times}.',
             )
     return {plain(question): times for question, times in chosen.items()}

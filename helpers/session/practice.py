@@ -12,6 +12,7 @@ from .. import sdk
 from ..errors import BadInput, WorkbookError
 from ..mock_api import Faults, MockAPI, MockTransport
 from ..mock_api.faults import SETTINGS
+from ..numeric import real
 from ..wire import clients, send
 from ..wire.exchange import BY_THE_SDK, Exchange
 from ..wire.model_calls import is_for_azure, is_model_call
@@ -204,10 +205,10 @@ def _in_place_of_the_service(api: MockAPI) -> Iterator[None]:
 def _pace() -> float:
     text = os.environ.get("WORKBOOK_PACE", "1")
     try:
-        pace = float(text)
+        pace = real(float(text), 0.001, 1_000)
     except ValueError:
-        pace = 0.0
-    if not 0.001 <= pace <= 1_000:
+        pace = None
+    if pace is None:
         raise BadInput(
             f"The environment variable WORKBOOK_PACE is {text!r}.",
             "Set it to a number from 0.001 to 1000 (1 is lifelike, 0.1 ten times as fast), or remove it.",
