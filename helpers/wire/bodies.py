@@ -79,15 +79,17 @@ def request_body(request: Any) -> bytes | None:
 
 def read_request(body: bytes | None) -> RequestSummary:
     """
+    What is asked stands in `messages`, with other calls in `input` or `prompt`.
+
     >>> read_request(b'{"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is Go?"}]}')
     RequestSummary(model='gpt-6-luna', question='What is Go?', stream=False, size=81)
     """
     if body is None:
         return RequestSummary()
     content = read_json(body)
-    messages = content.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else None
-    question = last.get("content") if isinstance(last, dict) else None
+    asked = next((content[name] for name in ("messages", "input", "prompt") if content.get(name)), None)
+    last = asked[-1] if isinstance(asked, list) else asked
+    question = last.get("content") if isinstance(last, dict) else last
     if isinstance(question, list):
         question = "".join(str(part.get("text") or "") for part in question if isinstance(part, dict))
     return RequestSummary(
@@ -225,7 +227,7 @@ def _said_in_place(content: object) -> object:
 def read_json(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # none, or one that is nested a thousand times
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -9,7 +9,7 @@ from ..errors import OUT_OF_CREDIT, ContentFiltered, ErrorSent, ModelRefused, No
 from ..finish_reasons import BROKEN, CALLS, FILTERS, LIMITS, plain
 from ..words import ended, one_line
 from .bodies import Completion
-from .refusals import MOST_WORDS
+from .refusals import DEEPEST, MOST_WORDS
 
 OF_STATUS: dict[int, type[openai.APIStatusError]] = {
     400: openai.BadRequestError,
@@ -107,11 +107,13 @@ def _status_of(error: dict[str, Any]) -> int | None:
     return next((STATUS_OF[name] for name in named if name in STATUS_OF), None)
 
 
-def _words_of(said: object) -> str:
+def _words_of(said: object, depth: int = 0) -> str:
     """The text in an error, in a line; "" for none. Each service has its own shape for it."""
+    if depth > DEEPEST:
+        return ""
     if isinstance(said, list):
-        return next(filter(None, map(_words_of, said)), "")
+        return next(filter(None, (_words_of(each, depth + 1) for each in said)), "")
     if isinstance(said, dict):
         names = ("message", "detail", "error", "msg", "status_msg")
-        return next(filter(None, (_words_of(said.get(name)) for name in names)), "")
+        return next(filter(None, (_words_of(said.get(name), depth + 1) for name in names)), "")
     return one_line(said, MOST_WORDS) if isinstance(said, str) and not said.lstrip().startswith("<") else ""

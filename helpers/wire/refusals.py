@@ -92,7 +92,7 @@ IS_NOT = (
     r"a (valid|known) model|a local folder)|(does not|doesn't) exist|is unknown|there is no"
     r"|(has been|was|is) (decommissioned|deprecated|retired|shut ?down)|is no longer (available|supported|offered)"
 )
-NAME = r"[`'\"]?[\w./:@+-]+[`'\"]?"
+NAME = r"[`'\"]?[\w.@][\w./:@+-]*[`'\"]?"
 MODEL_IS_NOT = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -167,17 +167,17 @@ class Refusal:
     def no_such_model(self) -> bool:
         if self.status not in (None, 400, 404, 422) or self.wants_verification:
             return False
-        model = self.model
+        model, words = self.model, self.words[:MOST_WORDS]  # these patterns are slow on a long text
         is_named = self.param == "model" or (model and model in self.words)
         if self.names & NO_MODEL or (is_named and self.names & NOT_FOUND):
             return True
-        if any(pattern.search(self.words) for pattern in MODEL_IS_NOT):
+        if any(pattern.search(words) for pattern in MODEL_IS_NOT):
             return True
         if not self.words or not model:
             return False
         name = rf"(?<![\w-]){re.escape(model)}(?![\w-])"
         patterns = rf"{name}\W*({IS_NOT})", NOT_THE_ASKED.format(name=rf"[`'\"]?{name}")
-        return any(re.search(pattern, self.words, re.IGNORECASE) for pattern in patterns)
+        return any(re.search(pattern, words, re.IGNORECASE) for pattern in patterns)
 
     @property
     def no_such_address(self) -> bool:

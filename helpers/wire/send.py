@@ -39,6 +39,7 @@ routes: dict[str, Any] = {}
 # takes out of answers what must not be in them: live mode puts one here, for the learner's key
 mender: Mender | None = None
 
+SEEN = "workbook_seen"  # a request's extension: the address that the guards have seen
 EXCHANGE = "workbook_exchange"  # a request's extension, where whoever makes it wants to read the exchange itself
 
 untouched_asend = httpx2.AsyncClient.send
@@ -68,9 +69,16 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
     untouched, untouched_async = library.Client.send, library.AsyncClient.send
     watched = type("_Watched", (_WatchedBody, library.SyncByteStream, library.AsyncByteStream), {})
 
+    def look(request: Any) -> None:
+        _look_again(request)
+
+    async def alook(request: Any) -> None:
+        _look_again(request)
+
     @wraps(untouched)
     def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         exchange = _begun(request, self)
+        _look_last(self, request, look, options.get("auth"), library)
         client = _client_for(request, self, library.Client, library) if routes else self
         if exchange is None:
             return untouched(client, request, stream=stream, **options)
@@ -117,7 +125,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
                 response.close()
                 raise
             history.append(_mended(response, library))
-            _show_to_guards(request, exchange)
+            _show_to_guards(request, exchange.url)
             client = _client_for(request, self, library.Client, library)
             try:
                 named = _in_its_name(options, request, exchange)
@@ -129,6 +137,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
     @wraps(untouched_async)
     async def asend(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         exchange = _begun(request, self)
+        _look_last(self, request, alook, options.get("auth"), library)
         client = _client_for(request, self, library.AsyncClient, library) if routes else self
         if exchange is None:
             return await untouched_async(client, request, stream=stream, **options)
@@ -174,7 +183,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
                 await response.aclose()
                 raise
             history.append(_mended(response, library))
-            _show_to_guards(request, exchange)
+            _show_to_guards(request, exchange.url)
             client = _client_for(request, self, library.AsyncClient, library)
             try:
                 response = await untouched_async(
@@ -203,13 +212,30 @@ def _in_its_name(options: dict[str, Any], request: Any, exchange: Exchange) -> d
     return options if stays(exchange.url, request.url) else {**options, "auth": None}
 
 
-def _show_to_guards(request: Any, before: Exchange) -> None:
-    """A redirect to another address is a request like any other: who may forbid that one sees this one, too."""
-    if not stays(before.url, request.url):
+def _show_to_guards(request: Any, seen: Any) -> None:
+    """What is led to another address is a request like any other: who may forbid that one sees this one, too."""
+    if not stays(seen, request.url):
         exchange = Exchange()
         exchange.begin(request)
         for guard in guards:
             guard(exchange)
+
+
+def _look_last(client: Any, request: Any, look: Any, auth: Any, library: Any) -> None:
+    """A client's own hooks and its `auth` may lead a request elsewhere, after the guards have seen it.
+
+    So the last of its hooks is one of ours, where it has any.
+    """
+    hooks = client.event_hooks["request"]
+    if guards and (hooks or client.auth or isinstance(auth, library.Auth) or callable(auth)):
+        request.extensions[SEEN] = request.url
+        if hooks[-1:] != [look]:
+            hooks[:] = [*(each for each in hooks if each is not look), look]
+
+
+def _look_again(request: Any) -> None:
+    if SEEN in request.extensions:
+        _show_to_guards(request, request.extensions[SEEN])
 
 
 def _begun(request: Any, client: object) -> Exchange | None:

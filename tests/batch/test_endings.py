@@ -259,6 +259,15 @@ def test_out_of_credit_with_status_200_stops_it(name: str) -> None:
         by(ask_model, content)
 
 
+@pytest.mark.parametrize("levels", [20, 200])
+def test_an_error_with_status_200_many_levels_deep(levels: int) -> None:
+    content: Any = "No."
+    for _ in range(levels):
+        content = {"error": [content]}
+    answers = batch(content)
+    assert answers[1].error_type in ("ErrorSent", "APIResponseValidationError") and answers.summary.stopped is None
+
+
 def test_what_is_no_completion_at_all_points_to_the_address() -> None:
     answers = batch({"hello": "world"})
     assert answers[1].error_type == "APIResponseValidationError" and "base URL" in str(answers[1].error)

@@ -503,7 +503,9 @@ def test_the_responses_api_is_on_the_bill(begin: Callable[..., Service], stream:
             else:
                 client.responses.create(model=MODEL, input="Q")
 
-    assert until_it_is_used_up(call) == 10
+    with watch() as trace:
+        assert until_it_is_used_up(call) == 10
+    assert {(each.question, each.completion_tokens) for each in trace.calls[:10]} == {("Q", 1_800)}
     assert sum(came.path == "/v1/responses" for came in service.came) == 10
     assert "not known" not in str(account()).replace("Rate limits: not known", "")
 

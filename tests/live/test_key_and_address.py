@@ -256,6 +256,17 @@ def test_a_client_with_a_key_of_its_own_goes_where_it_is_for(live: Service, star
     assert [came.key for came in elsewhere.came] == [OTHER] and session.spent().answers == 1
 
 
+def test_the_key_of_before_goes_nowhere_else_either(live: Service, start: Start) -> None:
+    elsewhere = start()
+    with OpenAI() as before:
+        os.environ["MY_SERVICE_KEY"] = OTHER
+        connect(live=True, base_url=elsewhere.url, key_from="MY_SERVICE_KEY")
+        with OpenAI(api_key=KEY) as mistaken, pytest.raises(WorkbookError, match="nothing was sent"):
+            mistaken.models.list()
+        before.models.list()
+    assert {came.key for came in live.came} == {KEY} and {came.key for came in elsewhere.came} == {OTHER}
+
+
 def test_what_is_advised_for_another_service_works(live: Service, start: Start) -> None:
     elsewhere = start()
     with OpenAI(base_url=elsewhere.url) as client, pytest.raises(WorkbookError) as refused:

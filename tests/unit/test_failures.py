@@ -355,6 +355,15 @@ def test_what_no_other_question_can_escape(case: str) -> None:
     assert (common_cause(refused) is None) == its_own
 
 
+@pytest.mark.parametrize(
+    "words", ["model" + ":" * 4_900, "model " + "/" * 4_900, "{" + "-" * 4_900 + "1}", "try again in " + "1s" * 2_400]
+)
+@pytest.mark.parametrize("status", [400, 404, 429])
+def test_odd_words_keep_nobody_waiting(status: int, words: str) -> None:
+    """With a pattern that tries all ways, each of them would take for ever."""
+    assert "The service " in str(explain(failed(status, error(words)))) or status == 429
+
+
 def test_what_is_said_a_thousand_levels_deep() -> None:
     body: Any = "No."
     for _ in range(900):

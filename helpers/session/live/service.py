@@ -71,14 +71,13 @@ class Live:
         self._bill = bill
         self._say = say
         self._introduced: set[str] = set()
-        self.homes = [httpx2.URL(access.url)]  # where the key belongs
+        self.homes = [(access, httpx2.URL(access.url))]  # where this key belongs, and each that there was before
 
     def comes_after(self, before: "Live") -> None:
         """What the live mode before it knew: what was said once of a service need not be said again."""
         if before.access == self.access:
             self.limits, self._introduced = before.limits, before._introduced
-        if before.access.key == self.access.key:
-            self.homes += before.homes
+        self.homes += before.homes
 
     def banner(self) -> str:
         """What has to be said when it begins."""
@@ -143,11 +142,12 @@ class Live:
         return f" But of the budget only {usd(self.budget.left)} are left: it would stop there, and keep what it has."
 
     def keep_the_key(self, exchange: Exchange) -> None:
-        """Raises WorkbookError where a request would take the key to another address than it was set for."""
-        url, access = exchange.url, self.access
-        if any(stays(home, url) for home in self.homes):
-            return
-        if access.key == NO_KEY or not carries(exchange, [access.key]):
+        """Raises WorkbookError where a request would take a key to another address than it was set for."""
+        url = exchange.url
+        at_home = {NO_KEY, *(access.key for access, home in self.homes if stays(home, url))}
+        strays = (access for access, _ in self.homes if access.key not in at_home)
+        access = next((each for each in strays if carries(exchange, [each.key])), None)
+        if access is None:
             return
         there = f"{url.scheme}://{url.netloc.decode()}"
         raise WorkbookError(
