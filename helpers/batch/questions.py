@@ -1,4 +1,4 @@
-"""What a batch is given to ask: a list, a column, a CSV file, any iterator. It is read as it is needed."""
+"""What a batch is given to ask: a list, a column, a file, any iterator. Only a file is read ahead."""
 
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sized
@@ -7,7 +7,8 @@ from typing import Any
 
 from ..errors import BadInput
 from ..inputs import check_iterable
-from .csv_file import questions_in
+from ..words import shortened
+from .question_file import looks_like_a_file, questions_in
 
 Source = Iterable[Any] | AsyncIterable[Any] | str | os.PathLike[str]
 
@@ -23,10 +24,15 @@ def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any
     """
     if isinstance(questions, AsyncIterable):
         return aiter(questions), None
-    if isinstance(questions, os.PathLike) or _is_csv(questions):
+    if isinstance(questions, os.PathLike) or (isinstance(questions, str) and _is_file(questions)):
         # read before anything is sent: a line that cannot be read costs nothing then
-        rows = questions_in(Path(os.fspath(questions)))  # type: ignore[arg-type]
+        rows = questions_in(os.fspath(questions))
         return iter(rows), len(rows)
+    if isinstance(questions, list | tuple) and questions and all(map(_names_a_file, questions)):
+        raise BadInput(
+            f"{shortened(questions[0])} in `questions` is the name of a file, and no question.",
+            f"Give it without brackets: questions={str(questions[0])!r}.",
+        )
     check_iterable(questions, "questions", "questions")
     count = len(questions) if isinstance(questions, Sized) else None
     if count == 0:
@@ -34,8 +40,16 @@ def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any
     return iter(questions), count
 
 
-def _is_csv(questions: object) -> bool:
-    return isinstance(questions, str) and questions.lower().endswith((".csv", ".tsv", ".txt")) and "\n" not in questions
+def _is_file(text: str) -> bool:
+    """Whether a text is the path of a file; also of one that is not there, which is then said."""
+    try:
+        return looks_like_a_file(text) or Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or with a sign that none can have
+        return False
+
+
+def _names_a_file(value: object) -> bool:
+    return isinstance(value, os.PathLike) or (isinstance(value, str) and looks_like_a_file(value))
 
 
 def as_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
