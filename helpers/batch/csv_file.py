@@ -10,7 +10,7 @@ from statistics import fmean
 
 from ..answer import Answer
 from ..errors import BadInput
-from ..words import without_halves
+from ..words import one_line, without_halves
 from .encodings import decoded
 
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -18,6 +18,9 @@ EXCEL_NAMES_IT = re.compile(r'"?sep=([,;|\t])"?$', re.IGNORECASE)  # the first l
 FORMULA = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # also after blanks, and in full width
 MASKED = re.compile(rf"'+(?:{FORMULA.pattern})")  # an apostrophe before it makes it plain text
 ANSWER = tuple(field.name for field in fields(Answer))
+RARE = re.compile(
+    r"\w+(?:([^\w\s,;|'’\-])\w+)(?:\1\w+)*"
+)  # names of columns with another separator, such as nr:question
 NAMES = re.compile(r"[(\[\"']*(my|the)?_?(questions?|prompts?|texts?|titles?|names?|columns?)[)\]\"':]*", re.IGNORECASE)
 EXAMPLE = "a line of column names, such as question, and below it a line for each question"
 
@@ -72,8 +75,13 @@ def read_table(name: str, content: bytes, encoding: str | None = None, *, path: 
     """
     how = f"`from helpers import questions_in` and questions=questions_in({path or name!r}, encoding={{}})"
     text, found = decoded(name, content, encoding, how=how, preview=lambda text: _first_beyond_ascii(name, text))
-    is_old = encoding is None and not found.startswith("utf")
-    return Table(name, *_cells(name, text), f"read as {found}, as it is not in UTF-8" if is_old else "", encoding)
+    columns, rows = _cells(name, text)
+    said = []
+    if encoding is None and not found.startswith("utf"):
+        said.append(f"read as {found}, as it is not in UTF-8")
+    if len(columns) == 1 and columns[0] and not any(map(NAMES.fullmatch, columns[0].split())):
+        said.append(f"its first line, {one_line(columns[0], 40)}, is taken for the name of the column")
+    return Table(name, columns, rows, "; ".join(said), encoding)
 
 
 def _cells(name: str, text: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
@@ -136,6 +144,9 @@ def _separator(text: str) -> tuple[str, bool]:
     if named := EXCEL_NAMES_IT.match(first):
         return named[1], True
     most = max(SEPARATORS, key=first.count)
+    other = RARE.fullmatch(first.strip())
+    if other and all(other[1] in line for line in lines):
+        return other[1], False
     return "\t" if "\t" in first or _is_list(lines, most) else most, False
 
 
@@ -155,7 +166,8 @@ def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[s
     lines = dropwhile(lambda line: not line.strip(), io.StringIO(text, newline=""))
     if is_named:
         next(lines)
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    has_blanks = re.search(rf'"{re.escape(separator)} +"', text) is not None  # between cells in quotes
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=has_blanks, strict=True)
     rows: list[tuple[str, ...]] = []
     columns = 0
     try:
@@ -170,7 +182,7 @@ def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[s
             if len(cells) > columns:
                 raise BadInput(
                     f"{name} cannot be read: its line {reader.line_num} has {len(cells)} cells, its first {columns}.",
-                    f"Put each text that has {SEPARATORS[separator]} in it into double quotes.",
+                    f"Put each text that has {SEPARATORS.get(separator, separator)} in it into double quotes.",
                 )
             rows.append(tuple(cells))
     except csv.Error as error:

@@ -63,10 +63,7 @@ def decoded(
         return _as_told(name, content, encoding, marked), encoding
     certain = marked or _without_a_mark(content) or "utf-8"
     if certain == "utf-8" and NO_TEXT.search(content):
-        raise BadInput(
-            f"{name} is not a CSV file: it holds something else than text.",
-            "Save your questions as “CSV UTF-8” in a spreadsheet program, then choose what you saved.",
-        )
+        raise _no_text(name)
     try:
         text = content.decode(certain)
         at = next(n for n, byte in enumerate(content) if byte > 127) if _is_accident(text, content, certain) else None
@@ -74,9 +71,24 @@ def decoded(
         if certain == "utf-8" and not UTF_8.search(content) and (western := _western(content)) is not None:
             return western, WESTERN
         at = error.start
+    if at is not None and certain != "utf-8":
+        what = certain.upper().removesuffix("-SIG")
+        raise BadInput(
+            f"{name} is damaged: its line {_line(content, at, certain)} is not in {what}.",
+            "Save it as “CSV UTF-8” in the program that made it, or copy it again.",
+        )
     if at is not None:
         raise _unknown(name, content, at, certain, how, preview)
+    if any(unicodedata.category(sign) == "Cc" and not sign.isspace() for sign in set(text)):
+        raise _no_text(name)
     return text, certain
+
+
+def _no_text(name: str) -> BadInput:
+    return BadInput(
+        f"{name} is not a CSV file: it holds something else than text.",
+        "Save your questions as “CSV UTF-8” in a spreadsheet program, then choose what you saved.",
+    )
 
 
 def _is_accident(text: str, content: bytes, certain: str) -> bool:
@@ -92,7 +104,7 @@ def _as_told(name: str, content: bytes, encoding: str, marked: str | None) -> st
             encoding = marked
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = _line(content, error.start, encoding)
         raise BadInput(
             f"{name} cannot be read as {encoding}: its line {line} is not in it.",
             "Leave `encoding` out, to see which ones it may be in.",
@@ -104,11 +116,13 @@ def _as_told(name: str, content: bytes, encoding: str, marked: str | None) -> st
 
 
 def _without_a_mark(content: bytes) -> str | None:
-    """What is certain without a mark: UTF-16, where each second byte of what is ASCII is 0; Japanese for e-mail."""
+    """What is certain without a mark: UTF-16, where each second byte of ASCII is 0; and what is written in ASCII."""
     zeros = [content[first::2].count(0) for first in (0, 1)]
     if sum(zeros) and not min(zeros) and not len(content) % 2:
         return "utf-16-le" if zeros[1] else "utf-16-be"
-    return "iso2022_jp" if re.search(rb"\x1b\$[@B]", content) else None
+    if re.search(rb"\x1b\$[@B]", content):
+        return "iso2022_jp"
+    return "hz" if content.isascii() and re.search(rb"~\{[\x21-\x7e]+~\}", content) else None
 
 
 def _western(content: bytes) -> str | None:
@@ -124,15 +138,19 @@ def _western(content: bytes) -> str | None:
     return text
 
 
+def _line(content: bytes, at: int, encoding: str) -> int:
+    """The line of a byte; in UTF-16 each character has two."""
+    return content[:at].decode(encoding, "ignore").count("\n") + 1
+
+
 def _unknown(
     name: str, content: bytes, at: int, certain: str, how: str, preview: Callable[[str], str]
 ) -> UnknownEncoding:
-    line = content.count(b"\n", 0, at) + 1
     texts = dict(_readings(content))
     likeliest = sorted(texts, key=lambda each: _oddness(texts[each], each))
     likely = {encoding: one_line(preview(texts[encoding]), 60) for encoding in likeliest}
     shown = "; ".join(f"{encoding}: {text}" for encoding, text in list(likely.items())[:EXAMPLES])
-    happened = f"{name} cannot be read for sure: its line {line} is not in {certain.upper().removesuffix('-SIG')}."
+    happened = f"{name} cannot be read for sure: its line {_line(content, at, certain)} is not in {certain.upper()}."
     if not likely:
         error = UnknownEncoding(happened, "Save it as “CSV UTF-8” in the program that made it.")
     else:

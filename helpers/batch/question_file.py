@@ -45,7 +45,7 @@ def questions_in(path: str | Path, *, column: str | int | None = None, encoding:
         raise BadInput(f"The column {_called(table, number)} of {table.name} is empty.", "Name another column or file.")
     if (said := table.was_taken) and (column is None or table.told is None):
         first = next((each for each in questions if not each.isascii()), next(filter(None, questions)))
-        print(f"{table.name} is {said}. A question in it: {one_line(first, 80)}")
+        print(f"{table.name}: {said}. A question in it: {one_line(first, 80)}")
     return questions
 
 
@@ -92,9 +92,10 @@ def _content(path: str | Path) -> bytes:
         content = file.read_bytes()
         after = file.stat()
     except (OSError, ValueError, RuntimeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        why = error.strerror if isinstance(error, OSError) else "no file can be named so"
         folder = "" if Path(name).is_absolute() else f" The folder of this notebook is {str(Path.cwd())!r}."
-        raise BadInput(f"{name} cannot be opened ({why}).", f"Check its name and its folder.{folder}") from error
+        shown = one_line(name, 300)  # there may be signs in it that cannot be shown
+        raise BadInput(f"{shown} cannot be opened ({why}).", f"Check its name and its folder.{folder}") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(content) != after.st_size:
         raise BadInput(f"{name} was changed while it was read.", "Wait until it is written, then try again.")
     return content
@@ -162,14 +163,15 @@ def _json(name: str, content: bytes, path: str) -> Table:
             )
     fields = list(dict.fromkeys(field for record in records for field in record))
     texts = [each for each in fields if not any(isinstance(record.get(each), dict | list) for record in records)]
-    if not any(isinstance(record.get(each), str) for record in records for each in texts):
+    sentences = [each for each in texts if any(" " in str(record.get(each)) for record in records)]
+    is_named = any(each.lower() in CALLED for each in texts)
+    if not texts or (len(texts) < len(fields) and not sentences and not is_named):
         advice = f"Write each question as {LINE}, each in its own line."
-        if "messages" in fields:
-            read = f"pd.read_json({path!r}{'' if name.lower().endswith('.json') else ', lines=True'})"
-            users = (
-                f"[message['content'] for each in {read}['messages'] for message in each if message['role'] == 'user']"
-            )
-            advice = f"Take the questions out: questions={users}."
+        for field, chats in (("messages", "each"), ("body", "each['messages']")):  # as the service's own files have it
+            if field in fields:
+                read = f"pd.read_json({path!r}{'' if name.lower().endswith('.json') else ', lines=True'})[{field!r}]"
+                users = f"[one['content'] for each in {read} for one in {chats} if one['role'] == 'user']"
+                advice = f"Take the questions out: questions={users}."
         raise BadInput(f"{name} has the fields {', '.join(fields)}, and none of them is a text.", advice)
     rows = tuple(tuple(_text(record.get(field)) for field in texts) for record in records)
     return _with_a_clear_field(Table(name, tuple(texts), rows), records)
@@ -187,29 +189,42 @@ def _with_a_clear_field(table: Table, records: list[dict[str, Any]]) -> Table:
     ]
     for names in (called, sentences):
         if len(names) == 1:
-            return replace(table, was_taken=f"read by its {names[0]}", told=table.columns.index(names[0]))
+            return replace(table, was_taken=f"its field {names[0]} is read", told=table.columns.index(names[0]))
     return table
 
 
 def _records(name: str, text: str) -> list[Any]:
     try:
         whole = json.loads(text)
+    except RecursionError as error:
+        raise BadInput(f"{name} cannot be read: it is nested too deep.", f"Write each question as {LINE}.") from error
     except ValueError:
         records = []
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 try:
                     records.append(json.loads(line))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise BadInput(
                         f"{name} cannot be read: its line {number} is no JSON ({error}).",
                         f"Mend that line; each looks like {LINE}.",
                     ) from error
         return records
-    lists = [each for each in whole.values() if isinstance(each, list)] if isinstance(whole, dict) else []
-    if len(lists) == 1:  # {"questions": ["…", "…"]}
-        return lists[0]
+    if isinstance(whole, dict) and name.lower().endswith(".json"):
+        whole = _from_columns(whole)
     return whole if isinstance(whole, list) else [whole]
+
+
+def _from_columns(whole: dict[str, Any]) -> Any:
+    """The records of an object that holds them: in one list, or in a list for each field, as pandas writes them."""
+    values = [list(each.values()) if isinstance(each, dict) else each for each in whole.values()]
+    lists = [each for each in values if isinstance(each, list)]
+    if len(lists) == len(values) > 0 and len({len(each) for each in lists}) == 1 and "messages" not in whole:
+        if all(isinstance(each, dict) for each in lists[0]):
+            return lists[0]
+        return [dict(zip(whole, each, strict=True)) for each in zip(*lists, strict=True)]
+    others = [name for name, each in whole.items() if isinstance(each, list) and name != "messages"]
+    return whole[others[0]] if len(others) == 1 else whole
 
 
 def _text(value: object) -> str:
@@ -268,7 +283,7 @@ def _workbook(name: str, content: bytes) -> Table:
         raise BadInput(f"The first sheet of {name}, {sheet.title}, is empty.", f"{more}, save it, and choose it again.")
     used = [number for number in range(len(rows[0])) if any(row[number].strip() for row in rows)]
     columns, below = with_names(name, tuple(tuple(row[number] for number in used) for row in rows))
-    several = f"read by its first sheet, {sheet.title}, of {len(shown)}" if len(shown) > 1 else ""
+    several = f"of its {len(shown)} sheets the first, {sheet.title}, is read" if len(shown) > 1 else ""
     return Table(name, columns, below, several)
 
 

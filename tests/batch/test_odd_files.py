@@ -3,18 +3,22 @@
 import csv
 import io
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 
-from helpers import Answer
+from helpers import Answer, estimate
 from helpers.batch.csv_file import read_table, write_table
 from helpers.batch.encodings import UnknownEncoding
 from helpers.batch.question_file import questions_in
 from helpers.errors import BadInput
+
+from .service import Service, run
 
 TEXTS = {
     "ascii": ["What is Go, in a word?", "Explain Python; briefly", "Tell me | about Rust"],
@@ -198,3 +202,175 @@ def test_an_answer_never_keeps_the_table_from_being_written(answer: str, cell: s
 def test_what_others_wrote_keeps_its_apostrophe(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("question\n'=1+1' is what in Excel?\n")
     assert questions_in(tmp_path / "list.csv") == ["'=1+1' is what in Excel?"]
+
+
+# ---- other kinds of files ----------------------------------------------------------------------------------------
+
+ASKED = ["What is Go?", "Explain Rust"]
+RECORDS = [{"nr": number, "prompt": text} for number, text in enumerate(ASKED, 1)]
+CHATS = [[{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}] for text in ASKED]
+
+
+def json_lines(*records: object) -> bytes:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
+
+
+def workbook(*sheets: list[list[object]], hidden: int = 0) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for number, rows in enumerate(sheets, 1):
+        sheet = book.create_sheet(f"Sheet {number}")
+        for row in rows:
+            sheet.append(row)
+        if number <= hidden:
+            sheet.sheet_state = "hidden"
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+TABLE: list[list[object]] = [["nr", "question"], [1, ASKED[0]], [2, ASKED[1]]]
+OTHER: list[list[object]] = [["question"], ["Is this another sheet?"]]
+
+READ = {
+    "lines.jsonl": json_lines(*RECORDS),
+    "lines.ndjson": json_lines(*({"id": n, "input": text, "topic": "Go"} for n, text in enumerate(ASKED))),
+    "texts.jsonl": json_lines(*ASKED),
+    "marked.jsonl": b"\xef\xbb\xbf" + json_lines(*RECORDS),
+    "list.json": json.dumps(ASKED).encode(),
+    "records.json": json.dumps(RECORDS, indent=1).encode(),
+    "in an object.json": json.dumps({"version": 1, "questions": ASKED}).encode(),
+    "pandas.json": pd.DataFrame(RECORDS).to_json().encode(),
+    "pandas, lists.json": json.dumps({"nr": [1, 2], "question": ASKED}).encode(),
+    "table.xlsx": workbook(TABLE),
+    "list.xlsx": workbook([[text] for text in ASKED]),
+    "below and beside.xlsx": workbook([[], [], *([None, None, *row] for row in TABLE)]),
+    "several.xlsx": workbook(TABLE, OTHER),
+    "hidden.xlsx": workbook(OTHER, TABLE, hidden=1),
+    "workbook called.csv": workbook(TABLE),
+    "without a mark.csv": "nr;question\n1;What is Go?\n2;Explain Rust\n".encode("utf-16-le"),
+    "big end.csv": "nr;question\n1;What is Go?\n2;Explain Rust\n".encode("utf-16-be"),
+    "utf-32.csv": "nr;question\n1;What is Go?\n2;Explain Rust\n".encode("utf-32"),
+    "other separator.csv": b"nr^question\n1^What is Go?\n2^Explain Rust\n",
+    "blanks between.csv": b'"nr", "question"\n1, "What is Go?"\n2, "Explain Rust"\n',
+    "without an ending": b"What is Go?\nExplain Rust\n",
+}
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "two texts.jsonl": (json_lines(*({"a": text, "b": "some text"} for text in ASKED)), "has the columns a, b"),
+    "chats.jsonl": (json_lines(*({"messages": chat} for chat in CHATS)), "none of them is a text"),
+    "one chat.jsonl": (json_lines({"messages": CHATS[0]}), "none of them is a text"),
+    "chats.json": (json.dumps([{"messages": chat} for chat in CHATS]).encode(), "none of them is a text"),
+    "batch.jsonl": (
+        json_lines(*({"custom_id": f"r-{n}", "body": {"messages": chat}} for n, chat in enumerate(CHATS))),
+        "none of them is a text",
+    ),
+    "named otherwise.xlsx": (workbook([["nr", 'the "text"'], *TABLE[1:]]), "none of them is named question"),
+    "damaged.jsonl": (b'{"question": "What?"}\n{"question": \n', "its line 2 is no JSON"),
+    "mixed.jsonl": (json_lines(RECORDS[0], "What?"), "its record 2 is 'What?', which has no fields"),
+    "old.jsonl": ('{"question": "café"}\n'.encode("cp1252"), "its line 1 is not in UTF-8"),
+    "deep.json": (b"[" * 100_000, "nested too deep"),
+    "empty.jsonl": (b"\n", "is empty"),
+    "number.json": (b"5", "which has no fields"),
+    "empty.xlsx": (workbook([]), "The first sheet of empty.xlsx, Sheet 1, is empty. Write questions into it"),
+    "first is empty.xlsx": (workbook([], TABLE), "Move the sheet with the questions to the first place"),
+    "names only.xlsx": (workbook(TABLE[:1]), "has no rows"),
+    "half.xlsx": (workbook(TABLE)[:2_000], "is damaged, or was not saved as a whole"),
+    "scratched.xlsx": (workbook(TABLE).replace(b"xl/workbook.xml", b"xl/workbook.xmx", 1), "damaged"),
+    "text.xlsx": (b"question\nWhat?\n", "does not begin as such a file does"),
+    "nothing.xlsx": (b"", "is empty"),
+    "formula.xlsx": (workbook([["question"], ['="What is "&"Go?"']]), "a formula in A2 whose value was never"),
+    "old.xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of an old kind, or has a password"),
+    "text.parquet": (b"question\nWhat?\n", "does not begin as such a file does"),
+    "cut.csv": ("question\nWas heißt я?\n".encode("utf-16")[:-1], "is damaged: its line 2 is not in UTF-16"),
+    "picture.csv": (b"\x89PNG\r\n\x1a\n\x00\x01", "holds something else than text"),
+}
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("name", READ)
+def test_files_of_other_kinds_are_asked(name: str, kind: type, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(READ[name])
+    service = Service()
+    answers = run(service, kind(tmp_path / name), max_concurrency=1)
+    assert [answer.question for answer in answers] == service.asked == ASKED
+    assert estimate(kind(tmp_path / name)).calls == 2
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_refused_with_what_helps(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(REFUSED[name][0])
+    service = Service()
+    with pytest.raises(BadInput) as refusal:
+        run(service, tmp_path / name)
+    assert REFUSED[name][1] in str(refusal.value) and name in str(refusal.value)
+    assert not service.asked
+    if "questions=" in refusal.value.what_to_do and name != "two texts.jsonl":
+        assert followed(refusal.value) == (ASKED if name != "one chat.jsonl" else ASKED[:1])
+
+
+def test_the_column_is_named_or_numbered(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(REFUSED["two texts.jsonl"][0])
+    assert questions_in(tmp_path / "a.jsonl", column="a") == questions_in(tmp_path / "a.jsonl", column=1) == ASKED
+    with pytest.raises(BadInput, match=r"has no column 'c'\. Give column='a' or 'b'\."):
+        questions_in(tmp_path / "a.jsonl", column="c")
+
+
+@pytest.mark.parametrize("name", ["several.xlsx", "lines.jsonl"])
+def test_what_was_taken_for_granted_is_said(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_bytes(READ[name])
+    questions_in(tmp_path / name)
+    said = {"several.xlsx": "of its 2 sheets the first, Sheet 1, is read", "lines.jsonl": "its field prompt is read"}
+    assert capsys.readouterr().out == f"{name}: {said[name]}. A question in it: What is Go?\n"
+
+
+@pytest.mark.parametrize(("name", "library"), [("a.xlsx", "openpyxl"), ("a.parquet", "pyarrow")])
+def test_a_library_that_is_not_there_is_named(
+    name: str, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.batch.question_file.find_spec", {}.get)
+    (tmp_path / name).write_bytes(workbook(TABLE) if library == "openpyxl" else b"PAR1 and so on")
+    with pytest.raises(BadInput, match=rf"{name} is read by {library}, .*Run %pip install {library}$"):
+        questions_in(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("data/none.xlsx", "data/none.xlsx cannot be opened"),
+        ("my questions.jsonl", "my questions.jsonl cannot be opened"),
+        ("a\0.csv", "no file can be named so"),
+        ("a\ud83d.csv", "no file can be named so"),
+        ("~nobody-of-that-name/a.csv", "cannot be opened"),
+        ("https://example.org/a.csv", "is an address, and no file"),
+        (["a.csv"], "'a.csv' in `questions` is the name of a file"),
+        ([Path("a.csv"), "b.csv"], "is the name of a file"),
+        ("Is it in the file a.csv", "is a single string"),
+        ("x" * 10_000, "is a single string"),
+    ],
+)
+def test_the_name_of_no_file_is_not_asked(given: object, words: str) -> None:
+    service = Service()
+    with pytest.raises(BadInput, match=re.escape(words)):
+        run(service, given)
+    with pytest.raises(BadInput, match=re.escape(words)):
+        estimate(given)  # type: ignore[arg-type]
+    assert not service.asked
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_asked_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, read = tmp_path / "growing.csv", Path.read_bytes
+    file.write_text("question\nWhat is Go?\n")
+
+    def slowly(path: Path) -> bytes:
+        content = read(path)
+        with file.open("a") as out:
+            out.write("What is Rust?\n")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", slowly)
+    with pytest.raises(BadInput, match="was changed while it was read"):
+        questions_in(file)
+    monkeypatch.undo()
+    assert questions_in(file) == ["What is Go?", "What is Rust?"]
