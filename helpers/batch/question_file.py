@@ -163,7 +163,7 @@ def _json(name: str, content: bytes, path: str) -> Table:
             )
     fields = list(dict.fromkeys(field for record in records for field in record))
     texts = [each for each in fields if not any(isinstance(record.get(each), dict | list) for record in records)]
-    sentences = [each for each in texts if any(" " in str(record.get(each)) for record in records)]
+    sentences = [each for each in texts if any(len(str(record.get(each)).split()) > 1 for record in records)]
     is_named = any(each.lower() in CALLED for each in texts)
     if not texts or (len(texts) < len(fields) and not sentences and not is_named):
         advice = f"Write each question as {LINE}, each in its own line."

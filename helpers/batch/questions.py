@@ -22,12 +22,9 @@ def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any
     >>> next(each), count
     ('What is Python?', 2)
     """
+    questions = read_ahead(questions)
     if isinstance(questions, AsyncIterable):
         return aiter(questions), None
-    if isinstance(questions, os.PathLike) or (isinstance(questions, str) and _is_file(questions)):
-        # read before anything is sent: a line that cannot be read costs nothing then
-        rows = questions_in(os.fspath(questions))
-        return iter(rows), len(rows)
     if isinstance(questions, list | tuple) and questions and all(map(_names_a_file, questions)):
         raise BadInput(
             f"{shortened(questions[0])} in `questions` is the name of a file, and no question.",
@@ -38,6 +35,13 @@ def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any
     if count == 0:
         raise BadInput("There are no questions in `questions`.", "Put at least one into the list.")
     return iter(questions), count
+
+
+def read_ahead(questions: Source) -> Iterable[Any] | AsyncIterable[Any]:
+    """The questions of a file as a list, before anything is sent: a line that cannot be read costs nothing then."""
+    if isinstance(questions, os.PathLike) or (isinstance(questions, str) and _is_file(questions)):
+        return questions_in(os.fspath(questions))
+    return questions
 
 
 def _is_file(text: str) -> bool:
