@@ -1,5 +1,6 @@
 """Files of questions as people have them: asked rightly, or refused with advice that works, and none asked wrongly."""
 
+import asyncio
 import csv
 import io
 import itertools
@@ -11,12 +12,15 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from boxes import choose, is_shown, line, options, press, upload
+from waiting import until
 
-from helpers import Answer, estimate
+from helpers import Answer, batch_box, estimate
 from helpers.batch.csv_file import read_table, write_table
 from helpers.batch.encodings import UnknownEncoding
 from helpers.batch.question_file import questions_in
 from helpers.errors import BadInput
+from helpers.widgets.batch_box import BatchBox
 
 from .service import Service, run
 
@@ -374,3 +378,42 @@ def test_a_file_that_changes_while_it_is_read_is_not_asked_in_part(
         questions_in(file)
     monkeypatch.undo()
     assert questions_in(file) == ["What is Go?", "What is Rust?"]
+
+
+@pytest.mark.usefixtures("notebook")
+def test_the_batch_box_says_what_it_would_ask_and_asks_nothing_else() -> None:
+    """Each kind of file, and of the folder of odd ones a part, as the box takes a while for each."""
+    odd = list(odd_files())[::37]
+    kinds = [(name, ASKED, content) for name, content in READ.items()]
+    assert len(odd) + len(kinds) + len(REFUSED) > 100
+
+    async def chosen(box: BatchBox, name: str, content: bytes) -> str:
+        upload(box, "Or choose a CSV file", name, content)
+        for _ in range(4):
+            await asyncio.sleep(0)
+        return line(box, "source")
+
+    async def learner() -> None:
+        box = batch_box()
+        for what, texts, content in [*odd, *kinds]:
+            name = what if (what, texts, content) in kinds else "questions.csv"
+            said = await chosen(box, name, content)
+            if is_shown(box, "It reads right as"):
+                first = next(text for text in texts if not text.isascii())
+                right = [each for each in options(box, "It reads right as") if each.endswith(f": {first}")]
+                if not right:  # one of its signs is another one in the encoding that is nearest
+                    assert "cannot be told for sure" in said, what
+                    continue
+                choose(box, "It reads right as", right[0])
+                for _ in range(4):
+                    await asyncio.sleep(0)
+                said = line(box, "source")
+            assert said.startswith(f"{len(texts)} questions from {name}"), (what, said)
+            assert said.endswith(f"The first: {texts[0]}"), (what, said)
+        press(box, "Use the pasted text instead")
+        await until(lambda: line(box, "source") == "")
+        for name, (content, words) in REFUSED.items():
+            said = await chosen(box, name, content)
+            assert words in said or said.endswith("Choose the one that holds the questions."), (name, said)
+
+    asyncio.run(learner())
