@@ -24,7 +24,7 @@ from ..timeline import svg
 from ..wire.trace import Trace
 from ..words import counted, duration, one_line, usd
 from .base import FRAME, Box, Line, button, row, working_for
-from .front import Column, Table, TextField
+from .front import Column, FileField, Table, TextField
 
 MOST = 50  # calls in flight
 LONGEST = 4_000  # characters of a text in the table; the file has all of it
@@ -56,9 +56,7 @@ class BatchBox(Box):
             value="\n".join(" ".join(question.split()) for question in questions),
             rows=5,
         )
-        self._upload = ipywidgets.FileUpload(
-            accept=",".join(ENDINGS), multiple=False, description="Or choose a CSV file"
-        )
+        self._upload = FileField(label="Or choose a CSV file", accept=",".join(ENDINGS))
         self._upload.observe(self.on_loop(self._chosen), "value")
         self._encoding = ipywidgets.Dropdown(description="It reads right as", options=[("", None)])
         self._encoding.observe(self.on_loop(self._told_encoding), "value")
@@ -126,7 +124,7 @@ class BatchBox(Box):
     def _chosen(self, *_: object) -> None:
         if not self._upload.value:
             return
-        chosen = self._upload.value[0]
+        chosen, self._upload.value = self._upload.value[0], []  # not kept: it would be saved with the notebook
         self._read(chosen["name"], bytes(chosen["content"]))
 
     def _told_encoding(self, *_: object) -> None:
@@ -148,7 +146,6 @@ class BatchBox(Box):
         except BadInput as error:
             kept = f" Until then {self._file.name} stays in use." if self._file and not self._unread else ""
             self._source.say(f"{error}{kept}")
-            self._upload.value = ()  # so that the same file, mended, can be chosen again
             return
         self._file = file
         if encoding is None:
@@ -162,7 +159,7 @@ class BatchBox(Box):
         self._describe()
 
     def _back_to_the_text(self, *_: object) -> None:
-        self._file, self._unread, self._upload.value = None, None, ()
+        self._file, self._unread = None, None
         _hide(self._encoding, self._column, self._pasted)
         self._source.say("")
 
