@@ -4,8 +4,8 @@ import csv
 import io
 from pathlib import Path
 
-import pytest
 import pandas as pd
+import pytest
 from playwright.sync_api import Locator, expect
 
 from browser.axe import axe
@@ -116,7 +116,6 @@ def test_a_workbook_and_a_file_in_an_old_encoding(lab: Lab, tmp_path: Path) -> N
     (tmp_path / "old.csv").write_text("question\nЧто такое Go?\n", "cp1251")
     choose(box, tmp_path / "old.csv")
     expect(source(box)).to_contain_text("Choose the line in which the question reads right.")
-    box.screenshot(path=tmp_path / "asked.png")
     box.get_by_label("It reads right as").select_option("cp1251: Что такое Go?")
     expect(source(box)).to_have_text("1 question from old.csv (column question). The first: Что такое Go?")
     press(box, "Run")
