@@ -18,9 +18,7 @@ EXCEL_NAMES_IT = re.compile(r'"?sep=([,;|\t])"?$', re.IGNORECASE)  # the first l
 FORMULA = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # also after blanks, and in full width
 MASKED = re.compile(rf"'+(?:{FORMULA.pattern})")  # an apostrophe before it makes it plain text
 ANSWER = tuple(field.name for field in fields(Answer))
-RARE = re.compile(
-    r"\w+(?:([^\w\s,;|'’\-])\w+)(?:\1\w+)*"
-)  # names of columns with another separator, such as nr:question
+RARE = re.compile(r"\w+([:^~!&*])\w+(?:\1\w+)*")  # names of columns with another separator, such as nr:question
 NAMES = re.compile(r"[(\[\"']*(my|the)?_?(questions?|prompts?|texts?|titles?|names?|columns?)[)\]\"':]*", re.IGNORECASE)
 EXAMPLE = "a line of column names, such as question, and below it a line for each question"
 

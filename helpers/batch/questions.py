@@ -40,7 +40,7 @@ def open_questions(questions: Source) -> tuple[Iterator[Any] | AsyncIterator[Any
 def read_ahead(questions: Source) -> Iterable[Any] | AsyncIterable[Any]:
     """The questions of a file as a list, before anything is sent: a line that cannot be read costs nothing then."""
     if isinstance(questions, os.PathLike) or (isinstance(questions, str) and _is_file(questions)):
-        return questions_in(os.fspath(questions))
+        return questions_in(os.fsdecode(questions))
     return questions
 
 

@@ -203,6 +203,12 @@ def test_an_answer_never_keeps_the_table_from_being_written(answer: str, cell: s
     assert file.rows[0][file.columns.index("answer")] == answer.replace("\ud83d", "\ufffd")
 
 
+def test_a_first_line_that_is_taken_for_a_name_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "list.csv").write_text("Node.js\nVue.js\n")
+    assert questions_in(tmp_path / "list.csv") == ["Vue.js"]
+    assert "its first line, Node.js, is taken for the name of the column" in capsys.readouterr().out
+
+
 def test_what_others_wrote_keeps_its_apostrophe(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("question\n'=1+1' is what in Excel?\n")
     assert questions_in(tmp_path / "list.csv") == ["'=1+1' is what in Excel?"]
