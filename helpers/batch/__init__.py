@@ -11,6 +11,7 @@ from ..answer import Answer
 from ..catalog import DEFAULT_MODEL
 from ..errors import WorkbookError
 from .estimates import Estimate, estimate
+from .question_file import questions_in
 from .questions import Source
 from .result import Answers, Summary
 from .run import END, Batch
@@ -24,6 +25,7 @@ __all__ = [
     "last_batch",
     "process_questions_as_completed",
     "process_questions_batch",
+    "questions_in",
 ]
 
 _last: Batch | None = None
@@ -53,10 +55,10 @@ async def process_questions_batch(
     What it returns is a list with a `summary`. A failure is an `Answer` too (`success` is False) and does not touch the
     others. A question that comes twice is asked once; what is no question (NaN, an empty text) becomes a failed row.
 
-    - `questions`: a list, a column of a DataFrame, any iterator or async iterator, read as it is needed; or the path of
-      a file, read at once: a text with a line for each question, a table (CSV, JSON Lines, Excel, Parquet) with a
-      column "question". A question may also be a list of messages, as `chat.completions.create` takes it.
-      `encoding`: of a text file, where it cannot be told for sure; it is never guessed.
+    - `questions`: a list, a column of a DataFrame, any iterator or async iterator, read as it is needed; or the path
+      of a file (CSV, Excel, JSON lines, Parquet), read as a whole before anything is sent: see `questions_in`.
+      A question may also be a list of messages, as `chat.completions.create` takes it.
+      `encoding` is what a text file is in, where that cannot be told for sure; it is never guessed.
     - `instructions` go before each question, as the system message; `options` are further parameters of
       `chat.completions.create`, such as `{"temperature": 0}`.
     - `client`: any `AsyncOpenAI`; without it the workbook's own. Its own retries are switched off here.

@@ -1,150 +1,179 @@
-"""Files of questions as people have them: CSV and what else comes as a table; and answers written to a CSV file."""
+"""CSV files as people have them: the table that is in one, and a table of answers written to one."""
 
 import csv
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from itertools import dropwhile
-from pathlib import Path
+from statistics import fmean
 
 from ..answer import Answer
 from ..errors import BadInput
 from ..words import one_line, without_halves
-from .decoding import UTF_8, damage, decoded, first_odd_line
-from .other_files import reader_of
-from .table import QuestionTable, Row, make_table, path_in_code
+from .encodings import damage, decoded
 
-ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
-SEPARATORS = {"\t": "a tab", ";": "a semicolon", "|": "a bar", ",": "a comma"}
-EXCEL_NAMES_IT = re.compile(r'"?sep=([^\w\s"]|\t)"?$', re.IGNORECASE)  # the first line that some spreadsheets write
-IN_PROSE = re.compile(r"[,;|] ")  # in a table a separator stands close to what follows
+SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+EXCEL_NAMES_IT = re.compile(r'"?sep=([,;|\t])"?$', re.IGNORECASE)  # the first line that some spreadsheets write
 FORMULA = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # also after blanks, and in full width
+MASKED = re.compile(rf"'+(?:{FORMULA.pattern})")  # an apostrophe before it makes it plain text
+ANSWER = tuple(field.name for field in fields(Answer))
+RARE = re.compile(r"\w+([:^~!&*])\w+(?:\1\w+)*")  # names of columns with another separator, such as nr:question
+NAMES = re.compile(r"[(\[\"']*(my|the)?_?(questions?|prompts?|texts?|titles?|names?|columns?)[)\]\"':]*", re.IGNORECASE)
+EXAMPLE = "a line of column names, such as question, and below it a line for each question"
 
 
-def questions_in(path: Path, encoding: str | None = None) -> list[str]:
-    """The questions of a file: those of its only column, or of its column "question".
+@dataclass(frozen=True)
+class Table:
+    """What is in a file: the names of its columns, and its rows; what `was_taken` of it where that is to be said."""
 
-    Raises BadInput where there is no such file, where a line cannot be read, where it is not clear which column holds
-    the questions, or in which `encoding` they are (None: the one that it is in for sure). Says how it was read, where
-    that might be wrong.
-    """
-    try:
-        content = path.read_bytes()  # at once: a file that is changed meanwhile is asked as it was
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise BadInput(f"{path} cannot be opened ({why}).", "Check its name and its folder.") from error
-    table = read_table(path.name, content, encoding, path)
-    number = table.of_questions
-    if number is None:
-        raise BadInput(
-            f"{table.name} has the columns {', '.join(table.columns)}, and none of them is named question.",
-            f"Give one, such as questions={table.in_pandas()}.",
-        )
-    questions = table.column(number)
-    if table.notes:
-        print(f"{table.name}: {' '.join(table.notes)} The first question: {one_line(questions[0], 80)}")
-    return questions
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    was_taken: str = ""  # such as: read as cp1252, as it is not in UTF-8
+    encoding: str | None = None  # where one was given
+    told: int | None = None  # the column of questions, where the kind of file tells it
+
+    @property
+    def of_questions(self) -> int | None:
+        """Which column holds the questions, if that is clear: the only one, or the one of that name."""
+        names = [name.lower() for name in self.columns]
+        if self.told is not None:
+            return self.told
+        return 0 if len(names) == 1 else names.index("question") if names.count("question") == 1 else None
+
+    @property
+    def like_questions(self) -> int:
+        """The column that reads most like questions: with texts of several words in the most rows, and the longest."""
+
+        def likeness(number: int) -> tuple[int, float]:
+            words = [_words(cell) for cell in self.column(number)]
+            return sum(each > 1 for each in words), fmean(words or [0])
+
+        return max(range(len(self.columns)), key=likeness)
+
+    def column(self, number: int) -> list[str]:
+        """Its cells, "" for an empty one."""
+        return [row[number].strip() if number < len(row) else "" for row in self.rows]
 
 
-def read_table(name: str, content: bytes, encoding: str | None = None, path: Path | None = None) -> QuestionTable:
-    """The table in a file: text with commas, semicolons, tabs or bars; JSON; an Excel workbook; Parquet.
+def _words(text: str) -> float:
+    """How many words a cell has; a long word counts as more, as Chinese and Japanese have no blanks."""
+    return max(len(text.split()), len(text) / 6) if not text.replace(".", "").isdigit() else 0
 
-    `path` is what stands in advice, where it is more than the name. Raises BadInput for what is no table.
 
-    >>> table = read_table("list.csv", "id;Question\\n1;What is Python?".encode())
-    >>> table.columns, table.column(table.of_questions)
+def read_table(name: str, content: bytes, encoding: str | None = None, *, path: str | None = None) -> Table:
+    """The file `name`; commas, semicolons, tabs or bars part its cells. Raises BadInput for what is no CSV file.
+
+    `path` is what to call it by in advice, and `encoding` what it is in; without that it is told, where it is certain.
+
+    >>> file = read_table("list.csv", "id;Question\\n1;What is Python?".encode())
+    >>> file.columns, file.column(file.of_questions)
     (('id', 'Question'), ['What is Python?'])
     """
-    in_code = path_in_code(path or Path(name))
-    if read := reader_of(name, content):
-        if encoding is not None:
-            raise BadInput(f"{name} has no encoding to choose.", "Leave encoding= out.")
-        return read(name, content, in_code)
-    text, used = decoded(name, content, encoding, _first_question)
+    how = f"`from helpers import questions_in` and questions=questions_in({path or name!r}, encoding={{}})"
+    text, found = decoded(name, content, encoding, how=how, preview=lambda text: _first_beyond_ascii(name, text))
+    columns, rows = _cells(name, text)
+    said = []
+    if encoding is None and not found.startswith("utf"):
+        said.append(f"read as {found}, as it is not in UTF-8")
+    if len(columns) == 1 and columns[0] and not any(map(NAMES.fullmatch, columns[0].split())):
+        said.append(f"its first line, {one_line(columns[0], 40)}, is taken for the name of the column")
+    if harm := damage(text):
+        said.append(harm)
+    return Table(name, columns, rows, "; ".join(said), encoding)
+
+
+def _cells(name: str, text: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     separator, is_named = _separator(text)
-    rows = _rows(name, text, separator, is_named)
-    how = f', sep="{separator}"'.replace("\t", "\\t") if separator != "," else ""
-    how += f', encoding="{used}"' if used != UTF_8 else ""
-    how += ", skiprows=1" if is_named else ""
-    how += ", index_col=False" if _ends_with_separators(text, separator) else ""
-    notes = [f"It is not in UTF-8; it is read as {used}."] if used != UTF_8 and used != encoding else []
-    return make_table(name, rows, tuple(filter(None, [*notes, damage(text)])), f"pd.read_csv({in_code}{how})")
+    columns, rows = with_names(name, _rows(name, text, separator, is_named))
+    if columns == ANSWER:  # written by write_table
+        rows = tuple(tuple(cell[1:] if MASKED.match(cell) else cell for cell in row) for row in rows)
+    return columns, rows
 
 
-def _first_question(text: str) -> str:
-    """What would be asked first of what is not plain ASCII: by it one sees whether an encoding is right."""
+def _first_beyond_ascii(name: str, text: str) -> str:
+    """The first question that shows in which encoding a text is."""
     try:
-        table = make_table("", _rows("", text, *_separator(text)))
+        table = Table(name, *_cells(name, text))
     except BadInput:
-        return first_odd_line(text)
-    number = table.of_questions
-    cells = table.column(table.likely_column() if number is None else number)
-    return next((cell for cell in cells if not cell.isascii()), cells[0])
+        cells = text.splitlines()
+    else:
+        number = table.of_questions
+        cells = table.column(table.like_questions if number is None else number)
+    return next((cell for cell in [*cells, *text.splitlines()] if not cell.isascii()), text)
+
+
+def with_names(name: str, rows: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The names of the columns, and the rows below them; each is "" where the first row is data, too."""
+    if not rows:
+        raise BadInput(f"{name} is empty.", f"Choose a file that holds {EXAMPLE}.")
+    columns = tuple(cell.strip() for cell in rows[0])
+    if _is_data(columns, rows[1:]):
+        return ("",) * len(columns), rows
+    if len(rows) == 1:
+        raise BadInput(f"{name} has no rows below its column names.", f"Choose a file that holds {EXAMPLE}.")
+    return columns, rows[1:]
+
+
+def _is_data(first: tuple[str, ...], others: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether there are no names in the first row: a question, a number, or what is like the texts below it."""
+    if len(first) == 1:
+        return _is_question(first[0])
+    if any(cell.endswith("?") or cell.replace(".", "").isdigit() for cell in first):
+        return True
+    below = Table("", first, others)
+    if any(all(map(str.isdigit, below.column(number))) for number in range(len(first)) if others):
+        return False  # it is no number, and all below it are
+    cell = first[below.like_questions]
+    texts = list(filter(None, below.column(below.like_questions)))
+    return bool(texts) and _is_question(cell) and 2 * _words(cell) >= fmean(map(_words, texts))
+
+
+def _is_question(first: str) -> bool:
+    """Whether the first line of a plain list is asked already: "Explain Python" is, "My questions" is a name."""
+    words = first.split()
+    is_name = len(words) <= 3 and any(NAMES.fullmatch(word) for word in (words[:1] + words[-1:]))
+    return first.endswith(("?", "？", "؟")) or (len(words) > 1 and not is_name)
 
 
 def _separator(text: str) -> tuple[str, bool]:
-    """What parts the cells, and whether Excel names it there (sep=;)."""
+    """What parts the cells, and whether Excel names it there (sep=;); else the one that the first line has most of."""
     lines = list(filter(str.strip, text.splitlines()))
-    if lines and (named := EXCEL_NAMES_IT.match(lines[0].rstrip(" "))):
-        return named[1], True
-    for separator in SEPARATORS:  # the one by which all rows have the same number of cells
-        widths = _widths(text, separator)
-        if len(widths) == 1 and widths != {1} and not _is_prose(lines, separator):
-            return separator, False
     first = lines[0] if lines else ""
-    if "\t" in first:
-        return "\t", False
-    most = max((",", ";", "|"), key=first.count)
-    # a list of questions, in some of which there is a comma, is no table
-    return "\t" if _is_prose(lines, most) or _is_list(lines, most) else most, False
-
-
-def _widths(text: str, separator: str) -> set[int]:
-    """How many cells the rows have; none where they cannot be told apart by this separator."""
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True) if row]
-    except csv.Error:
-        return set()
-    return {len(row) for row in rows if any(map(str.strip, row))}
-
-
-def _is_prose(lines: list[str], separator: str) -> bool:
-    """Whether it stands as in a sentence wherever it stands: with a blank after it, and in no line of names."""
-    found = [line for line in lines if separator in line]
-    names = [name.strip(' "').lower() for name in lines[0].split(separator)] if lines else []
-    return (
-        bool(found)
-        and "question" not in names
-        and all(len(IN_PROSE.findall(line)) >= line.count(separator) for line in found if separator != "\t")
-        and separator != "\t"
-    )
+    if named := EXCEL_NAMES_IT.match(first):
+        return named[1], True
+    most = max(SEPARATORS, key=first.count)
+    other = RARE.fullmatch(first.strip())
+    if other and all(other[1] in line for line in lines):
+        return other[1], False
+    return "\t" if "\t" in first or _is_list(lines, most) else most, False
 
 
 def _is_list(lines: list[str], separator: str) -> bool:
-    first = lines[0].strip() if lines else ""
-    sentence = first.endswith("?") or len(first.split()) > 1
-    return sentence and len({line.count(separator) for line in lines}) > 1 and "question" not in first.lower()
+    """Whether it is a list of questions, in some of which there is a comma, and no table."""
+    starts = [line.split(separator)[0].strip(' "') for line in lines]
+    if not lines or not _is_question(lines[0].strip()) or any(start.isdigit() for start in starts):
+        return False
+    is_prose = all(
+        separator + " " in line and len(start.split()) > 1 for line, start in zip(lines, starts, strict=True)
+    )
+    return is_prose or len({line.count(separator) for line in lines}) > 1
 
 
-def _ends_with_separators(text: str, separator: str) -> bool:
-    """Whether rows, but not the names above them, end with one: pandas would take the first column for an index."""
-    lines = list(filter(str.strip, text.splitlines()))
-    return len(lines) > 1 and not lines[0].endswith(separator) and lines[1].endswith(separator)
-
-
-def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[Row, ...]:
+def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[str, ...], ...]:
     """The cells of all rows, with those of the first one, which may be the columns' names."""
     lines = dropwhile(lambda line: not line.strip(), io.StringIO(text, newline=""))
     if is_named:
         next(lines)
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    rows: list[Row] = []
+    has_blanks = re.search(rf'"{re.escape(separator)} +"', text) is not None  # between cells in quotes
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=has_blanks, strict=True)
+    rows: list[tuple[str, ...]] = []
     columns = 0
     try:
         for cells in reader:
-            if not cells or (len(cells) > 1 and not any(map(str.strip, cells))):
-                continue  # a spreadsheet's empty row
+            if not cells:
+                continue
             columns = columns or len(cells)
             if columns == 1:  # a plain list, in which a comma is a comma
                 cells = [separator.join(cells)]
@@ -171,14 +200,16 @@ def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[Row, ..
 
 def write_table(answers: Iterable[Answer]) -> bytes:
     """A row for each answer. It begins with a byte order mark: without it Excel takes UTF-8 for something else."""
-    columns = [field.name for field in fields(Answer)]
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows([_harmless(answer[column]) for column in columns] for answer in answers)
+    writer.writerow(ANSWER)
+    writer.writerows([_harmless(answer[column]) for column in ANSWER] for answer in answers)
     return without_halves(out.getvalue()).encode("utf-8-sig")
 
 
 def _harmless(value: object) -> object:
-    # Spreadsheet programs run a text that begins like a formula. An apostrophe before it makes it plain text.
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    # Spreadsheet programs run a text that begins like a formula. One that is masked already gets a second apostrophe,
+    # as reading takes one away.
+    if isinstance(value, str) and (FORMULA.match(value) or MASKED.match(value)):
+        return f"'{value}"
+    return value

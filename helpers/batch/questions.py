@@ -9,9 +9,9 @@ from typing import Any
 from ..errors import BadInput
 from ..inputs import check_iterable
 from ..words import shortened, with_article
-from .csv_file import ENDINGS, questions_in
+from .csv_file import Table
 from .messages import is_messages
-from .table import QuestionTable
+from .question_file import looks_like_a_file, questions_in
 
 Source = Iterable[Any] | AsyncIterable[Any] | str | os.PathLike[str]
 
@@ -19,38 +19,25 @@ Source = Iterable[Any] | AsyncIterable[Any] | str | os.PathLike[str]
 def resolve(questions: Source, encoding: str | None = None) -> Iterable[Any] | AsyncIterable[Any]:
     """The questions themselves: of a file, all of them, before anything is sent; anything else as it was given.
 
-    Raises BadInput for a file that cannot be read, and for a string that names none.
+    Raises BadInput for a file that cannot be read, or is not there.
     """
-    if isinstance(questions, os.PathLike):
-        return questions_in(Path(os.fspath(questions)), encoding)
-    if isinstance(questions, str) and names_a_file(questions):
-        if not is_file(questions):
-            raise BadInput(
-                f"{questions} cannot be opened: `questions` reads like the name of a file, and there is no such file.",
-                f"Check its name and its folder; yours is {os.getcwd()} now.",
-            )
-        return questions_in(Path(questions), encoding)
+    if isinstance(questions, os.PathLike) or (isinstance(questions, str) and _is_file(questions)):
+        return questions_in(os.fsdecode(questions), encoding=encoding)
     if encoding is not None:
         raise BadInput("`encoding` says how a file of text is read, and no file was given.", "Leave encoding= out.")
     return questions
 
 
-def names_a_file(text: str) -> bool:
-    """Whether a text is rather the name of a file than a question.
-
-    >>> names_a_file("data/my questions.csv"), names_a_file("What is a .csv?"), names_a_file("What is Python?")
-    (True, False, False)
-    """
-    if "\n" in text or not text.strip():
-        return False
-    return text.lower().endswith(ENDINGS) or is_file(text)
-
-
-def is_file(text: str) -> bool:
+def _is_file(text: str) -> bool:
+    """Whether a text is the path of a file; also of one that is not there, which is then said."""
     try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # what no file can be called
+        return looks_like_a_file(text) or Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or with a sign that none can have
         return False
+
+
+def _names_a_file(value: object) -> bool:
+    return isinstance(value, os.PathLike) or (isinstance(value, str) and looks_like_a_file(value))
 
 
 def open_questions(
@@ -83,10 +70,10 @@ def open_questions(
 def _check_first(value: Any, questions: Any) -> None:
     """Raises BadInput where the first one shows that all of them are rows, and none a question."""
     is_list = isinstance(questions, list | tuple)
-    if is_list and len(questions) == 1 and isinstance(value, str) and is_file(value):
+    if is_list and (all(map(_names_a_file, questions)) or (len(questions) == 1 and _is_here(value))):
         raise BadInput(
-            f"The only question is the name of a file, {value!r}.",
-            f"To ask what is in it, take the brackets away: questions={value!r}.",
+            f"{shortened(value)} in `questions` is the name of a file, and no question.",
+            f"Give it without brackets: questions={str(value)!r}.",
         )
     if is_messages(value):
         return
@@ -129,9 +116,13 @@ def _check_first(value: Any, questions: Any) -> None:
         )
 
 
+def _is_here(value: object) -> bool:
+    return isinstance(value, str) and _is_file(value)
+
+
 def _likely(names: list[Any], cells: list[Any]) -> Any:
     """The name of the cell that is the question: "question", or else the one that reads most like one."""
     if "question" in names:
         return "question"
     texts = [cell if isinstance(cell, str) else "" for cell in cells]
-    return names[QuestionTable("", tuple(map(str, names)), (tuple(texts),)).likely_column()]
+    return names[Table("", tuple(map(str, names)), (tuple(texts),)).like_questions]

@@ -42,8 +42,8 @@ practice = pytest.mark.usefixtures("connected")
 FIELD = "Questions, one a line (Ctrl+Enter runs)"
 LIMIT = "Limit in flight (1 to 50)"
 COLUMN = "Column of the questions"
+ENCODING = "It reads right as"
 PASTED = "Use the pasted text instead"
-READS = "How it reads"
 FORMULA = '=HYPERLINK("http://example.org")'
 
 
@@ -377,6 +377,46 @@ def test_bad_files(content: bytes, happened: str, to_do: str) -> None:
     asyncio.run(learner())
 
 
+def test_an_encoding_that_is_not_sure_is_chosen_by_how_the_question_reads(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box(["pasted"])
+        said = await choose_file(box, "nr;question\n1;Что такое Go?\n".encode("cp1251"))
+        assert said.startswith("questions.csv is not in UTF-8") and said.endswith("in which the question reads right.")
+        await run(box, "Run")
+        assert status(box) == said and asked(connected) == []
+        choose(box, ENCODING, "cp1251: Что такое Go?")
+        await until(lambda: "The first" in line(box, "source"))
+        assert line(box, "source") == "1 question from questions.csv (column question). The first: Что такое Go?"
+        choose(box, ENCODING, next(each for each in options(box, ENCODING) if each.startswith("koi8_r")))
+        await until(lambda: "Что" not in line(box, "source"))
+        choose(box, ENCODING, "cp1251: Что такое Go?")
+        await until(lambda: "Что" in line(box, "source"))
+        await run(box, "Run")
+        assert asked(connected) == ["Что такое Go?"]
+        await choose_file(box, b"question\nWhat is Go?\n")
+        assert not is_shown(box, ENCODING)
+        await run(box, "Run")
+        assert asked(connected) == ["What is Go?", "Что такое Go?"]
+        await choose_file(box, "question\nЧто это?\n".encode("cp1251"))
+        press(box, PASTED)
+        await until(lambda: not is_shown(box, ENCODING))
+        await run(box, "Run")
+        assert asked(connected)[:2] == ["What is Go?", "pasted"]
+
+    asyncio.run(learner())
+
+
+def test_other_kinds_of_files_are_asked(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box()
+        said = await choose_file(box, b'{"nr": 1, "prompt": "What is Go?"}\n', "lines.jsonl")
+        assert said == "1 question from lines.jsonl (column prompt) (its field prompt is read). The first: What is Go?"
+        await run(box, "Run")
+        assert asked(connected) == ["What is Go?"]
+
+    asyncio.run(learner())
+
+
 def test_a_bad_file_leaves_the_good_one_in_use(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box()
@@ -506,9 +546,9 @@ def test_odd_files_are_read_rightly_or_it_is_chosen_how_they_read() -> None:
         for what, content, asked in ODD:
             said = await choose_file(box, content)
             if "cannot be told" in said or "cannot be read for sure" in said:
-                right = [each for each in options(box, READS) if each.startswith(asked[0])]
+                right = [each for each in options(box, ENCODING) if each.endswith(f": {asked[0]}")]
                 assert right, what
-                choose(box, READS, right[0])
+                choose(box, ENCODING, right[0])
                 await until(lambda: "The first: " in line(box, "source"))
                 said = line(box, "source")
             assert said.startswith("2 questions from") and said.endswith(f"The first: {asked[0]}"), what

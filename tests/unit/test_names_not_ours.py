@@ -494,6 +494,7 @@ def test_each_name_that_is_not_ours_is_in_the_list() -> None:
 # what only looks like it: the workbook's own texts and columns, names that it asks of itself, IPython's protocol
 READS_ITS_OWN = {
     "batch/csv_file.py": ("question",),
+    "batch/questions.py": ("question",),
     "course/verdict.py": ("_repr_mimebundle_",),
     "session/pandas_tables.py": ("_repr_html_",),
     "session/state.py": ("KEY",),
