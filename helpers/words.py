@@ -49,6 +49,16 @@ def duration(s: float) -> str:
     return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def two_digits(number: float) -> str:
+    """A number of which only the first two digits mean something.
+
+    >>> two_digits(1_234), two_digits(487.3), two_digits(3.14159)
+    ('1,200', '490', '3.1')
+    """
+    rounded = float(f"{number:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
+
+
 def usd(amount: float | None) -> str:
     """
     >>> usd(0.0000312), usd(0.25), usd(1.5), usd(0.0), usd(None)

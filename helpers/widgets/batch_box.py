@@ -30,13 +30,12 @@ SHARE = 10  # pictures are drawn in at most one part in so many of the time
 COLUMNS = (
     Column("number", 0),
     Column("question"),
-    Column("answer"),
+    Column("answer, or ✗ error"),  # in one column: what failed is seen without scrolling sideways
     Column("time (s)", 2),
     Column("queued (s)", 2),
     Column("tokens", 0),
     Column("attempts", 0),
     Column("cost (USD)", 6),
-    Column("error"),
 )
 
 
@@ -350,17 +349,15 @@ class _Job:
 
 def _row(number: int, answer: Answer) -> list[Any]:
     """A row of the table."""
-    error = f"{answer.error_type}: {answer.error}" if not answer.success else None
     return [
         number,
         _cut(answer.question),
-        _marked(answer),
+        _marked(answer) if answer.success else _cut(f"✗ {answer.error_type}: {answer.error}"),
         answer.time,
         answer.queued,
         answer.tokens,
         answer.attempts,
         answer.cost,
-        _cut(error),
     ]
 
 

@@ -119,9 +119,9 @@ def test_a_failure_is_a_row_beside_the_answers() -> None:
             await run(box, "Run")
         assert status(box) == "2 of 3 answered, 1 failed: 1 BadRequestError."
         assert line(box, "progress").endswith(" · 1 failed")
-        assert [bool(row[8]) for row in rows(box)] == [False, True, False]
+        assert [str(row[2]).startswith("✗ ") for row in rows(box)] == [False, True, False]
         failed = rows(box)[1]
-        assert failed[2] is None and str(failed[8]).startswith("BadRequestError: ")
+        assert str(failed[2]).startswith("✗ BadRequestError: ")
         answered, refused, _ = downloaded(box)
         assert (answered["success"], answered["error_type"], answered["answer"] != "") == ("True", "", True)
         assert (refused["success"], refused["error_type"], refused["answer"]) == ("False", "BadRequestError", "")
@@ -153,7 +153,7 @@ def test_no_answer_is_a_failed_row(ends: Callable[..., None]) -> None:
         box = batch_box(["What is Python?"])
         await run(box, "Run")
         assert status(box) == "0 of 1 answered, 1 failed: 1 ContentFiltered."
-        assert "filter kept the answer back" in str(rows(box)[0][8])
+        assert "filter kept the answer back" in str(rows(box)[0][2])
 
     asyncio.run(learner())
 
