@@ -208,6 +208,7 @@ def test_all_of_a_row_is_in_sight(lab: Lab, width: int, theme: str) -> None:
     assert box.evaluate("each => each.parentElement.clientWidth - each.offsetWidth") < 60  # no room is left unused
     error = cells(box, 3).nth(1)
     expect(error).to_contain_text("✗ BadRequestError: ")
+    expect(error).to_contain_text("asking again will not help.")
+    assert error.locator("div").evaluate("each => each.scrollHeight - each.clientHeight") <= 0  # nothing is cut away
     seen, edge = error.bounding_box(), table.bounding_box()
     assert seen and edge and seen["x"] + seen["width"] <= edge["x"] + edge["width"]
-    box.screenshot(path=f"/tmp/said15-{width}-{theme}.png")

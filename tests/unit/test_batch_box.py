@@ -244,6 +244,31 @@ def test_stop_keeps_what_is_done(connected: MockAPI) -> None:
     asyncio.run(learner())
 
 
+@practice
+def test_after_a_stop_only_what_is_missing_is_asked(connected: MockAPI) -> None:
+    questions = ["What is Python?", "What is Go?", "What is Rust?", "What is Java?"]
+
+    async def learner() -> None:
+        box = batch_box(questions, max_concurrency=2)
+        with faults(hanging=["What is Go?", "What is Java?"]):
+            press(box, "Run")
+            await until(lambda: len(box.answers) == 2)
+            await stop(box)
+        before = len(connected.served)
+        first = {answer.question: answer for answer in box.answers}
+        await run(box, "Run")
+        assert sorted(each.question for each in list(connected.served)[before:]) == ["What is Go?", "What is Java?"]
+        assert status(box) == "4 of 4 answered."
+        assert [answer.question for answer in box.answers] == questions
+        assert all(answer is first.get(answer.question, answer) for answer in box.answers)
+        assert sorted(row[0] for row in rows(box)) == [1, 2, 3, 4]
+        before = len(connected.served)
+        await run(box, "Run")  # it was whole: these are to be new answers
+        assert len(connected.served) == before + 4
+
+    asyncio.run(learner())
+
+
 def test_stop_before_anything_was_sent(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box(["What is Python?"])
