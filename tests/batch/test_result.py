@@ -171,9 +171,9 @@ def slowest(**limits: Any) -> Estimate:
 @pytest.mark.parametrize(
     ("limits", "seconds", "because"),
     [
-        ({}, 200, "2 s a call, 10 at a time"),
+        ({}, 200, "2.0 s a call, 10 at a time"),
         ({"requests_per_minute": 60}, 1000, "at 60 requests a minute"),
-        ({"requests_per_minute": 6000}, 200, "2 s a call, 10 at a time"),
+        ({"requests_per_minute": 6000}, 200, "2.0 s a call, 10 at a time"),
         ({"tokens_per_minute": 10_700}, 600, "at 10,700 tokens a minute"),
     ],
 )
