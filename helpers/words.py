@@ -1,6 +1,7 @@
 """How numbers, seconds, money and texts are written."""
 
 import html
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -47,6 +48,28 @@ def duration(s: float) -> str:
         return f"{s:.2f} s" if s < 0.995 else f"{s:.1f} s"
     minutes, seconds = divmod(round(s), 60)
     return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def rounded_up(seconds: float) -> str:
+    """A long time, in whole minutes, hours or days.
+
+    >>> rounded_up(130), rounded_up(7_100), rounded_up(200_000)
+    ('3 minutes', '2 hours', '3 days')
+    """
+    for unit, size, most in (("minute", 60, 100), ("hour", 3_600, 47)):
+        if (number := math.ceil(seconds / size)) <= most:
+            return counted(number, unit)
+    return counted(math.ceil(seconds / 86_400), "day")
+
+
+def two_digits(number: float) -> str:
+    """A number of which only the first two digits mean something.
+
+    >>> two_digits(1_234), two_digits(487.3), two_digits(3.14159)
+    ('1,200', '490', '3.1')
+    """
+    rounded = float(f"{number:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
 
 
 def usd(amount: float | None) -> str:

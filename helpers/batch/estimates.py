@@ -113,7 +113,7 @@ def estimate(
     times = _times(model, calls, prompt + written, a_call, settings.requests_per_minute, settings.tokens_per_minute)
     if a_call is not None:
         by_calls = max(calls / settings.max_concurrency, 1.0 if calls else 0.0) * a_call
-        times.insert(0, (by_calls, f"{a_call:.2g} s a call, {max_concurrency:,} at a time"))
+        times.insert(0, (by_calls, f"{duration(a_call)} a call, {max_concurrency:,} at a time"))
     seconds, because = max(times, key=lambda time: time[0], default=(None, ""))  # the slowest of what limits it
     return Estimate(rows, calls, prompt, written, cost(model, prompt, written), seconds, because)
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from ..answer import Answer
 from ..finish_reasons import how_cut
-from ..words import counted, duration, usd
+from ..words import counted, duration, two_digits, usd
 from .pacer import Origin
 
 NOT_DONE = ("NotSent", "CutOff")  # what an Answer's `error_type` says where the batch was stopped before its outcome
 PACES = {
     "given": "the limit that you gave",
     "told": "just below the limit that the service's headers tell",
-    "learned": "learned from the 429s, as no limit is known",
+    "learned": "found by trying, as the service tells no limit",
 }
 
 
@@ -119,27 +119,28 @@ class Summary:
 
     def _sent(self) -> Iterable[str]:
         if self.saved:
-            yield f"From the file, not sent again: {self.saved:,}"
+            yield f"Saved before, so not sent again: {counted(self.saved, 'question')}"
         if self.repeated:
-            yield f"Asked once for several rows: {counted(self.repeated, 'row')} spared"
-        retries = f", {counted(self.retries, 'retry', 'retries')} among them" if self.retries else ""
-        refused = f", {self.refused:,} refused (429: too many at once)" if self.refused else ""
-        yield f"Sent: {counted(self.requests, 'request')}{retries}{refused}"
+            yield f"Same question as in another row, so not sent again: {counted(self.repeated, 'row')}"
+        retries = f", of which {counted(self.retries, 'was a retry', 'were retries')}" if self.retries else ""
+        yield f"Sent: {counted(self.requests, 'request')}{retries}"
+        if self.refused:
+            yield f"Refused by the service as too many (status 429): {counted(self.refused, 'request')}"
         if self.cut_off:
-            yield f"Cut off in flight (the service may charge for them): {self.cut_off:,}"
+            yield f"Stopped before the answer came (the service may charge for it): {counted(self.cut_off, 'request')}"
         known = [f"{self.tokens:,} tokens, {usd(self.cost)}"] if self.tokens or not self.unknown_costs else []
         more = [f"{counted(self.unknown_costs, 'answer')} of unknown cost"] if self.unknown_costs else []
         yield f"Used: {', and '.join(known + more)}"
 
     def _speed(self) -> Iterable[str]:
         if self.requests_per_answer:
-            speed = f"{self.calls_per_second:,.1f} answers a second"
-            yield f"Speed: {speed}, {self.requests_per_answer:.2f} requests sent for each answer"
+            yield f"Speed: {self.calls_per_second:,.1f} answers a second"
+            yield f"Requests for each answer: {self.requests_per_answer:.2f} on average (1.00 is the best there can be)"
         if self.requests_per_minute and self.paced_by:
-            share = f"; {self.share_of_limit:.0%} of it was used" if self.share_of_limit is not None else ""
-            # what is read from headers, or learned, is no more exact than this
-            pace = self.requests_per_minute if self.paced_by == "given" else float(f"{self.requests_per_minute:.2g}")
-            yield f"Pace: {pace:,.0f} requests a minute ({PACES[self.paced_by]}){share}"
+            most = self.requests_per_minute
+            shown = f"{most:,.10g}" if self.paced_by == "given" else two_digits(most)
+            share = f"; this run sent {self.share_of_limit:.0%} of that" if self.share_of_limit is not None else ""
+            yield f"Pace: at most {shown} requests a minute ({PACES[self.paced_by]}){share}"
 
 
 class Answers(list[Answer]):

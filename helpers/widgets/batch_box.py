@@ -33,13 +33,12 @@ SHARE = 10  # pictures are drawn in at most one part in so many of the time
 COLUMNS = (
     Column("number", 0),
     Column("question"),
-    Column("answer"),
+    Column("answer, or ✗ error"),  # in one column: what failed is seen without scrolling sideways
     Column("time (s)", 2),
     Column("queued (s)", 2),
     Column("tokens", 0),
     Column("attempts", 0),
     Column("cost (USD)", 6),
-    Column("error"),
 )
 
 
@@ -216,9 +215,13 @@ class BatchBox(Box):
         except WorkbookError as error:
             self.status.say(str(error))
             return
-        run = _Job(questions, self._model.value)
+        now = live_now()
+        run = _Job(questions, self._model.value, now.access.url if now else "practice")
+        if self._run is not None:
+            run.go_on_from(self._run)
         self._go.disabled, self._stop.disabled = True, False
-        self.status.say(f"Asking {counted(len(questions), 'question')} …{_estimated(run, limit)}")
+        kept = f" The other {counted(len(run.kept), 'answer')} are here already." if run.kept else ""
+        self.status.say(f"Asking {counted(len(run.missing), 'question')} …{kept}{_estimated(run, limit)}")
         self.begin(lambda: self._ask_all(run, limit))
         if self._work is not None:
             self._work.add_done_callback(lambda _: self._ended(run))
@@ -236,6 +239,7 @@ class BatchBox(Box):
         client = await shared_client()
         self._run = run  # only now: who is not connected yet keeps what is shown
         self._table.clear()
+        self._table.rows.extend(_row(number, answer) for number, answer in run.answers.items())
         self._bar.value, self._bar.max = 0, len(run.questions)
         _hide(self._bar, on=False)
         run.begin()
@@ -247,7 +251,7 @@ class BatchBox(Box):
         try:
             with run.trace:
                 answers = await process_questions_batch(
-                    run.questions,
+                    run.missing,
                     model=run.model,
                     max_concurrency=limit,
                     client=client,
@@ -287,9 +291,11 @@ class BatchBox(Box):
 class _Job:
     """What is asked, and what has come of it."""
 
-    def __init__(self, questions: list[str], model: str) -> None:
+    def __init__(self, questions: list[str], model: str, service: str) -> None:
         self.questions = questions
         self.model = model
+        self.service = service  # who answers: after a change of mode nothing is the same
+        self.kept: set[int] = set()  # the numbers of those that an earlier run had answered
         self.answers: dict[int, Answer] = {}  # by the question's number, from 1
         self.trace = Trace(
             f"{counted(len(questions), 'question')}, {model}", concerns=lambda: working_for.get() is self._box
@@ -301,6 +307,23 @@ class _Job:
         self._began = 0.0
         self._ended: float | None = None
         self.stopped: str | None = None  # why, where it ended before its end
+
+    def go_on_from(self, before: "_Job") -> None:
+        """Takes the answers of a run of the same questions that did not come to its end."""
+        if (before.questions, before.model, before.service) != (self.questions, self.model, self.service):
+            return
+        if len(before.finished) == len(before.questions):
+            return  # that was the whole of it: who runs it again wants new answers
+        for number, answer in sorted(before.answers.items()):
+            if answer.success and not answer.incomplete:
+                self.answers[number] = answer
+                self._numbers[answer.question].remove(number)
+        self.kept = set(self.answers)
+
+    @property
+    def missing(self) -> list[str]:
+        """What has to be sent, as it stands before the run."""
+        return [question for number, question in enumerate(self.questions, 1) if number not in self.kept]
 
     def begin(self) -> None:
         self._box = working_for.get()
@@ -330,11 +353,12 @@ class _Job:
     def progress(self) -> str:
         finished, total, seconds = self.finished, len(self.questions), self.seconds
         done = len(finished)
+        new = done - len(self.kept)
         parts = [f"{done:,} of {total:,}"]
-        if done and seconds:
-            parts.append(f"{done / seconds:.1f} a second")
+        if new and seconds:
+            parts.append(f"{new / seconds:.1f} a second")
             if self._ended is None and done < total:
-                parts.append(f"{_rounded_up((total - done) * seconds / done)} left")
+                parts.append(f"{_rounded_up((total - done) * seconds / new)} left")
         if self._ended is not None:
             parts.append(f"{duration(seconds)} in all")
         # a question that comes twice is asked, and paid, once
@@ -376,17 +400,15 @@ class _Job:
 
 def _row(number: int, answer: Answer) -> list[Any]:
     """A row of the table."""
-    error = f"{answer.error_type}: {answer.error}" if not answer.success else None
     return [
         number,
         _cut(answer.question),
-        _marked(answer),
+        _marked(answer) if answer.success else _cut(f"✗ {answer.error_type}: {answer.error}"),
         answer.time,
         answer.queued,
         answer.tokens,
         answer.attempts,
         answer.cost,
-        _cut(error),
     ]
 
 
@@ -420,7 +442,7 @@ def _estimated(run: _Job, limit: int) -> str:
     """In live mode: what it will take."""
     if not has_budget():
         return ""
-    return f" {beside_budget(estimate(run.questions, model=run.model, max_concurrency=limit))}"
+    return f" {beside_budget(estimate(run.missing, model=run.model, max_concurrency=limit))}"
 
 
 def _unread(name: str) -> BadInput:

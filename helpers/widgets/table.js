@@ -69,7 +69,8 @@ function render({ model, el }) {
       const value = values[index];
       const cell = make("td", line, { className: kind });
       const text = value === null ? "" : kind === "number" ? value.toFixed(digits) : value;
-      if (kind === "text") make("div", cell, { textContent: text });
+      // why a row failed is shown whole
+      if (kind === "text") make("div", cell, { textContent: text, className: text.startsWith("✗ ") ? "failed" : "" });
       else cell.textContent = text;
     });
     return { values, line };

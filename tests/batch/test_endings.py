@@ -652,8 +652,9 @@ def test_it_says_what_one_would_choose_by() -> None:
     summary = answers.summary
     assert (summary.requests_per_answer, summary.refused) == (2.0, 2)
     lines = str(summary).splitlines()
-    assert "Sent: 4 requests, 2 retries among them, 2 refused (429: too many at once)" in lines
-    assert any("2.00 requests sent for each answer" in line for line in lines)
+    assert "Sent: 4 requests, of which 2 were retries" in lines
+    assert "Refused by the service as too many (status 429): 2 requests" in lines
+    assert "Requests for each answer: 2.00 on average (1.00 is the best there can be)" in lines
     assert "ideal" not in str(summary) and summary.share_of_limit is None and "Pace" not in str(summary)
 
 
@@ -663,7 +664,7 @@ def test_the_share_of_a_limit_is_told_where_one_is_known() -> None:
     assert summary.share_of_limit is not None and 0 < summary.share_of_limit <= 1
     (pace,) = [line for line in str(summary).splitlines() if line.startswith("Pace: ")]
     share = f"{summary.share_of_limit:.0%}"
-    assert pace == f"Pace: 6,000 requests a minute (the limit that you gave); {share} of it was used"
+    assert pace == f"Pace: at most 6,000 requests a minute (the limit that you gave); this run sent {share} of that"
 
 
 def test_an_interrupted_batch_tells_the_seconds_of_what_was_sent() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from helpers import Answer, estimate
 from helpers.batch import Estimate, Summary
+from helpers.batch.pacer import Origin
 from helpers.catalog import MODELS, cost
 from helpers.errors import BadInput
 
@@ -29,12 +30,12 @@ def test_the_summary_of_a_batch_that_went_well() -> None:
     spent = cost_of("What is Go?") + cost_of("What is Rust?")
     assert lines[0].startswith("3 of 3 questions answered in ")
     assert lines[1:4] == [
-        "Asked once for several rows: 1 row spared",
+        "Same question as in another row, so not sent again: 1 row",
         "Sent: 2 requests",
         f"Used: {sum(tokens_of('What is Go?') + tokens_of('What is Rust?'))} tokens, {spent:.5f} USD",
     ]
-    assert lines[4].startswith("Speed: ") and lines[4].endswith(" answers a second, 1.00 requests sent for each answer")
-    assert len(lines) == 5
+    assert lines[4].startswith("Speed: ") and lines[4].endswith(" answers a second")
+    assert lines[5:] == ["Requests for each answer: 1.00 on average (1.00 is the best there can be)"]
     assert summary.seconds > 0
 
 
@@ -64,12 +65,39 @@ def test_the_summary_says_what_went_wrong() -> None:
         "Failed: 2 BadRequestError",
         "Not sent: 798 questions",
         "3 answers were cut at the token limit (finish_reason length)",
-        "From the file, not sent again: 100",
-        "Sent: 1,105 requests, 3 retries among them, 2 refused (429: too many at once)",
-        "Cut off in flight (the service may charge for them): 3",
+        "Saved before, so not sent again: 100 questions",
+        "Sent: 1,105 requests, of which 3 were retries",
+        "Refused by the service as too many (status 429): 2 requests",
+        "Stopped before the answer came (the service may charge for it): 3 requests",
         "Used: 30,000 tokens, 1.50 USD, and 1 answer of unknown cost",
-        "Speed: 18.3 answers a second, 1.00 requests sent for each answer",
-        "Pace: 1,200 requests a minute (just below the limit that the service's headers tell); 92% of it was used",
+        "Speed: 18.3 answers a second",
+        "Requests for each answer: 1.00 on average (1.00 is the best there can be)",
+        "Pace: at most 1,200 requests a minute (just below the limit that the service's headers tell); "
+        "this run sent 92% of that",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "paced_by", "shown"),
+    [
+        (487.3, "told", "490"),
+        (1_234.0, "learned", "1,200"),
+        (3.14159, "learned", "3.1"),
+        (1_234.0, "given", "1,234"),  # what the user wrote is not rounded
+    ],
+)
+def test_a_pace_that_was_measured_has_two_digits(rate: float, paced_by: Origin, shown: str) -> None:
+    summary = Summary(max_concurrency=1, requests_per_minute=rate, paced_by=paced_by)
+    assert f"Pace: at most {shown} requests a minute (" in str(summary)
+
+
+def test_one_of_each_is_told_in_the_singular() -> None:
+    lines = str(Summary(max_concurrency=1, rows=1, saved=1, asked=1, requests=2, refused=1, cut_off=1)).splitlines()
+    assert lines[1:5] == [
+        "Saved before, so not sent again: 1 question",
+        "Sent: 2 requests, of which 1 was a retry",
+        "Refused by the service as too many (status 429): 1 request",
+        "Stopped before the answer came (the service may charge for it): 1 request",
     ]
 
 
@@ -143,9 +171,9 @@ def slowest(**limits: Any) -> Estimate:
 @pytest.mark.parametrize(
     ("limits", "seconds", "because"),
     [
-        ({}, 200, "2 s a call, 10 at a time"),
+        ({}, 200, "2.0 s a call, 10 at a time"),
         ({"requests_per_minute": 60}, 1000, "at 60 requests a minute"),
-        ({"requests_per_minute": 6000}, 200, "2 s a call, 10 at a time"),
+        ({"requests_per_minute": 6000}, 200, "2.0 s a call, 10 at a time"),
         ({"tokens_per_minute": 10_700}, 600, "at 10,700 tokens a minute"),
     ],
 )

@@ -101,7 +101,7 @@ def test_the_second_time_nothing_is_sent(tmp_path: Path) -> None:
     assert len(service.asked) == 20
     summary = again.summary
     assert (summary.saved, summary.requests, summary.tokens, summary.cost) == (20, 0, 0, 0.0)
-    assert "From the file, not sent again: 20" in str(summary)
+    assert "Saved before, so not sent again: 20 questions" in str(summary)
 
 
 @pytest.mark.parametrize("other", [{"model": "gpt-6.1-sol"}, {"instructions": "Be brief."}, {"options": {"seed": 1}}])

@@ -375,7 +375,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home, workbook = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("workbook")
     for name in LEARNERS:
         shutil.copytree(
-            ROOT / name, workbook / name, ignore=shutil.ignore_patterns(".progress*", "answers.csv", "answers.db*")
+            ROOT / name,
+            workbook / name,
+            ignore=shutil.ignore_patterns(".progress*", "answers.csv", "answers.db*"),
         )
     (home / "tmp").mkdir()
     places = {

@@ -35,7 +35,8 @@ def answer_all(lesson: Lesson) -> Quiz:
 
 
 def test_each_notebook_is_a_lesson_and_each_lesson_a_notebook() -> None:
-    assert [lesson.name for lesson in LESSONS] == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    there = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    assert [lesson.name for lesson in LESSONS] == [name for name in there if name != "quick_tour"]
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)

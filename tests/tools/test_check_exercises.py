@@ -284,8 +284,8 @@ LESSON = "notebooks/03_timing.ipynb"
     [
         (without_file(LESSON), "'03_timing' has no notebook"),
         (without("notebooks/lessons.toml", 'name = "03_timing"', 'name = "03_clocks"'), "03_timing.ipynb is not in"),
-        (without("README.md", "| `03_timing` | 10"), "README.md: the lesson 03_timing is not in the table"),
-        (without(LESSON, "**10 minutes.**"), "its head does not say what notebooks/lessons.toml says"),
+        (without("README.md", "| `03_timing` | 13"), "README.md: the lesson 03_timing is not in the table"),
+        (without(LESSON, "**13 minutes.**"), "its head does not say what notebooks/lessons.toml says"),
         (without(LESSON, "](04_batch_processing.ipynb)"), "03_timing.ipynb: its last cell does not lead on"),
         (without(LESSON, 'quiz(\\"03_timing\\")'), 'its questions are not asked. Write a cell with quiz("03_timing")'),
         (without("notebooks/00_start_here.ipynb", '<a href=\\"03_timing'), "the map does not show 03_timing"),

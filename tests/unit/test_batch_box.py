@@ -128,9 +128,9 @@ def test_a_failure_is_a_row_beside_the_answers() -> None:
             await run(box, "Run")
         assert status(box) == "2 of 3 answered, 1 failed: 1 BadRequestError."
         assert line(box, "progress").endswith(" · 1 failed")
-        assert [bool(row[8]) for row in rows(box)] == [False, True, False]
+        assert [str(row[2]).startswith("✗ ") for row in rows(box)] == [False, True, False]
         failed = rows(box)[1]
-        assert failed[2] is None and str(failed[8]).startswith("BadRequestError: ")
+        assert str(failed[2]).startswith("✗ BadRequestError: ")
         answered, refused, _ = downloaded(box)
         assert (answered["success"], answered["error_type"], answered["answer"] != "") == ("True", "", True)
         assert (refused["success"], refused["error_type"], refused["answer"]) == ("False", "BadRequestError", "")
@@ -162,7 +162,7 @@ def test_no_answer_is_a_failed_row(ends: Callable[..., None]) -> None:
         box = batch_box(["What is Python?"])
         await run(box, "Run")
         assert status(box) == "0 of 1 answered, 1 failed: 1 ContentFiltered."
-        assert "filter kept the answer back" in str(rows(box)[0][8])
+        assert "filter kept the answer back" in str(rows(box)[0][2])
 
     asyncio.run(learner())
 
@@ -249,6 +249,31 @@ def test_stop_keeps_what_is_done(connected: MockAPI) -> None:
         assert [each["question"] for each in downloaded(box)] == ["quick"]
         assert said in repr(box)
         assert is_disabled(box, "Stop") and not is_disabled(box, "Run")
+
+    asyncio.run(learner())
+
+
+@practice
+def test_after_a_stop_only_what_is_missing_is_asked(connected: MockAPI) -> None:
+    questions = ["What is Python?", "What is Go?", "What is Rust?", "What is Java?"]
+
+    async def learner() -> None:
+        box = batch_box(questions, max_concurrency=2)
+        with faults(hanging=["What is Go?", "What is Java?"]):
+            press(box, "Run")
+            await until(lambda: len(box.answers) == 2)
+            await stop(box)
+        before = len(connected.served)
+        first = {answer.question: answer for answer in box.answers}
+        await run(box, "Run")
+        assert sorted(each.question for each in list(connected.served)[before:]) == ["What is Go?", "What is Java?"]
+        assert status(box) == "4 of 4 answered."
+        assert [answer.question for answer in box.answers] == questions
+        assert all(answer is first.get(answer.question, answer) for answer in box.answers)
+        assert sorted(row[0] for row in rows(box)) == [1, 2, 3, 4]
+        before = len(connected.served)
+        await run(box, "Run")  # it was whole: these are to be new answers
+        assert len(connected.served) == before + 4
 
     asyncio.run(learner())
 

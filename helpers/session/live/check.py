@@ -16,7 +16,7 @@ from ...errors import WorkbookError
 from ...wire.headers import read_limit
 from ...wire.refusals import as_said, read_refusal, service_words
 from ...wire.retries import retry_after
-from ...words import counted
+from ...words import counted, rounded_up
 from .access import NO_KEY, OPENAI, Access
 from .secrecy import hidden
 from .unlisted import NO_LIST, without_a_list
@@ -152,19 +152,7 @@ def _when(response: httpx2.Response) -> str:
     now, seconds = datetime.now(), min(seconds, LATEST)
     then = now + timedelta(seconds=seconds)
     day = "" if then.date() == now.date() else f" on {then:%Y-%m-%d}"
-    return f"Connect again in about {_about(seconds)}, after {then:%H:%M}{day}."
-
-
-def _about(seconds: float) -> str:
-    """A long time, rounded up.
-
-    >>> _about(130), _about(7_100), _about(200_000)
-    ('3 minutes', '2 hours', '3 days')
-    """
-    for unit, size, most in (("minute", 60, 100), ("hour", 3_600, 47)):
-        if (number := math.ceil(seconds / size)) <= most:
-            return counted(number, unit)
-    return counted(math.ceil(seconds / 86_400), "day")
+    return f"Connect again in about {rounded_up(seconds)}, after {then:%H:%M}{day}."
 
 
 def _no_connection(error: BaseException, access: Access) -> tuple[str, str]:
