@@ -1,0 +1,247 @@
+"""Starts a learner's program as a process of its own, against a mock API of the check's, and notes what it did.
+
+The child is in practice mode, whatever the notebook is in: it has the practice key and address, WORKBOOK_MODE=practice,
+and none of the learner's own settings for the SDK. It runs behind the same fence as a function (see fence.py, which
+also says what a fence cannot stop), and what it prints goes to files. Files it may read and write as any program may.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import WorkbookError
+from ..session.environment import IN_PROCESS
+from ..timeline import Bar, Panel, Row, max_in_flight
+from ..wire.exchange import RETRY_COUNT
+from . import child
+from .running import ExamAPI, Scenario
+
+STARTING = 20.0  # seconds until Python and the SDK are loaded
+BEGINNING = 4.0  # seconds from there to the first request: the program may load pandas
+QUIET = 2.0  # seconds in which nothing is asked, nothing is in flight, and the program has not ended
+LIMIT = 8.0  # seconds for one start, once Python is loaded
+MOST_TIMES = 5  # that one and the same request may come
+LOOK = 0.01  # seconds between two looks at the process
+MOST_READ = 1_000_000  # bytes of what it printed
+SPACED = 0.1  # seconds between two answers, where it is counted how many come
+NEVER = 3_600.0  # seconds; an answer that is due then does not come
+
+HELPERS = Path(__file__).parents[1]
+
+
+@dataclass
+class Request:
+    """One request that came in; see also `Served`. Times are `time.perf_counter()` seconds."""
+
+    question: str
+    model: str
+    retry: bool  # the SDK's own, of a request that failed
+    sent: float
+    due: float  # when its answer is there
+    nth: int
+    outcome: str
+    answer: str
+
+
+class ProgramAPI(ExamAPI):
+    """A mock API that keeps what comes in, and can stop answering after so many answers."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self.requests: list[Request] = []
+        self.answers_left: int | None = None  # None: all are answered
+        self._last_due = 0.0
+
+    def latency(self, *about: Any) -> tuple[float, float]:
+        seconds, each = super().latency(*about)
+        if self.answers_left is None:
+            return seconds, each
+        if self.answers_left == 0:
+            return NEVER, 0.0
+        self.answers_left -= 1
+        # one after the other, so that it can be seen what is written in between
+        self._last_due = max(time.perf_counter(), self._last_due) + SPACED
+        return self._last_due - time.perf_counter(), 0.0
+
+    def answer(self, model: Any, question: str) -> str:
+        # no two alike; awkward, as answers are; with what can be found in any file
+        return f'{self.mark(question)}: "{question}" isn\'t easy, it depends.\nSo says {model.name}.'
+
+    def mark(self, question: str) -> str:
+        """What the answer to a question begins with, and nothing else has in it."""
+        return f"Answer-{zlib.crc32(question.encode()):08x}"
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
+        now = time.perf_counter()
+        reply = super().handle(method, path, headers, body)
+        served = self.served[-1]  # only the server's thread comes here
+        retry = headers.get(RETRY_COUNT, "0") != "0"
+        due = now + reply.before + sum(piece.wait for piece in reply.pieces)
+        _, model, question, nth, outcome, answer = served
+        self.requests.append(Request(question, model, retry, now, due, nth, outcome, answer))
+        return reply
+
+
+@dataclass
+class Start:
+    """One time that the program ran."""
+
+    began: float
+    loaded: float = 0.0  # when Python and the SDK were there, and its own code began; 0: not yet
+    requests: list[Request] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)  # see child.py
+    ended: float = 0.0
+    code: int = 0  # its exit code
+    stopped: bool = False  # since it did not end
+    killed: bool = False  # by the check, as a power cut would
+    printed: str = ""
+    errors: str = ""  # what it wrote to stderr
+
+    def noted(self, event: str) -> list[dict[str, Any]]:
+        return [note for note in self.notes if note["event"] == event]
+
+    @property
+    def refused(self) -> list[str]:
+        return self.notes[-1]["refused"] if self.notes else []
+
+    @property
+    def answered(self) -> list[Request]:
+        """In the order in which the answers came."""
+        came = [each for each in self.requests if each.outcome == "200" and each.due <= self.ended]
+        return sorted(came, key=lambda each: each.due)
+
+
+@dataclass
+class ProgramRun:
+    """What came of a program, in all its starts."""
+
+    scenario: Scenario
+    file: Path
+    source: str
+    starts: list[Start] = field(default_factory=list)
+
+    @property
+    def requests(self) -> list[Request]:
+        return [request for start in self.starts for request in start.requests]
+
+    @property
+    def panel(self) -> Panel:
+        rows, offset = [], 0.0
+        for start in self.starts:
+            first = min((each.sent for each in start.requests), default=start.ended)
+            rows += [_row(each, start, first - offset) for each in start.requests]
+            offset = max([bar.done or 0.0 for row in rows for bar in row.bars], default=0.0)
+        return Panel("Your run", tuple(rows), offset)
+
+    @property
+    def max_in_flight(self) -> int:
+        return max_in_flight(self.panel.rows)
+
+
+def _row(request: Request, start: Start, zero: float) -> Row:
+    outcome = "ok" if request.outcome == "200" else "failed"
+    if request.due > start.ended:
+        outcome = "cancelled"
+    note = request.outcome if outcome == "failed" else ""
+    done = min(request.due, start.ended)
+    return Row(request.question, (Bar(request.sent - zero, None, done - zero, outcome, note),))
+
+
+async def start(
+    program: Path,
+    arguments: Sequence[str],
+    api: ProgramAPI,
+    address: str,
+    folder: Path,
+    kill_when: Callable[[Start], bool] = lambda _: False,
+) -> Start:
+    """Runs the program once, in `folder`, until it ends, or `kill_when` says that it is to be killed, or it is stopped.
+
+    Afterwards its process has ended, also where the check was cancelled. Raises WorkbookError where no process can be
+    started.
+    """
+    if IN_PROCESS in address:  # no sockets here, as in a browser
+        raise _no_process()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as notes:
+        report, printed, errors = (Path(notes, name) for name in ("report", "printed", "errors"))
+        with printed.open("wb") as out, errors.open("wb") as err:
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", child.__name__, str(report), address, str(program), *arguments],
+                    cwd=folder,
+                    env=_environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                )
+            except OSError as error:
+                raise _no_process() from error
+        before, start = len(api.requests), Start(time.perf_counter())
+        try:
+            while process.poll() is None:
+                start.requests, start.notes = api.requests[before:], _notes(report)
+                start.ended = time.perf_counter()
+                if start.noted("began"):
+                    start.loaded = start.loaded or start.ended
+                start.killed = kill_when(start)
+                start.stopped = not start.killed and _is_over(start)
+                if start.killed or start.stopped:
+                    break
+                await asyncio.sleep(LOOK)
+        finally:
+            process.kill()  # which does nothing to one that has ended
+            start.ended = time.perf_counter()
+            start.code = process.wait()
+        start.requests, start.notes = api.requests[before:], _notes(report)
+        start.printed, start.errors = _text(printed), _text(errors)
+    return start
+
+
+def _no_process() -> WorkbookError:
+    return WorkbookError(
+        "This check starts your program as a process of its own, and that cannot be done here.",
+        "Open the workbook in JupyterLab on a computer of your own.",
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Of this process, in practice mode; and what the program prints is in UTF-8 on Windows, too."""
+    paths = [str(HELPERS.parent), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "WORKBOOK_MODE": "practice",
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "PYTHONIOENCODING": "utf-8",
+    }
+
+
+def _is_over(start: Start) -> bool:
+    """Whether it is to be stopped: it has been running for too long, or nothing will come of it any more."""
+    if not start.loaded:
+        return start.ended - start.began > STARTING
+    latest = max([start.loaded, *(min(each.due, start.ended) for each in start.requests)])
+    patience = QUIET if start.requests else BEGINNING
+    again_and_again = any(each.nth > MOST_TIMES for each in start.requests)
+    return again_and_again or start.ended - latest > patience or start.ended - start.loaded > LIMIT
+
+
+def _notes(report: Path) -> list[dict[str, Any]]:
+    with suppress(OSError):  # not there yet
+        lines = report.read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines[:-1]]
+    return []
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(MOST_READ).decode(errors="replace").replace("\r\n", "\n")
