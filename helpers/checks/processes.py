@@ -33,8 +33,8 @@ LIMIT = 8.0  # seconds for one start, once Python is loaded
 MOST_TIMES = 5  # that one and the same request may come
 LOOK = 0.01  # seconds between two looks at the process
 MOST_READ = 1_000_000  # bytes of what it printed
-SPACED = 0.1  # seconds between two answers, where it is counted how many come
-NEVER = 3_600.0  # seconds; an answer that is due then does not come
+SPACED = 0.1  # seconds between two answers of those that come first
+LATER = 1.5  # seconds until the others come
 
 HELPERS = Path(__file__).parents[1]
 
@@ -54,24 +54,34 @@ class Request:
 
 
 class ProgramAPI(ExamAPI):
-    """A mock API that keeps what comes in, and can stop answering after so many answers."""
+    """A mock API that keeps what comes in, and can answer some questions long before the others."""
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         self.requests: list[Request] = []
-        self.answers_left: int | None = None  # None: all are answered
-        self._last_due = 0.0
+        self._first: tuple[str, ...] | None = None
+        self._soon = 0
 
-    def latency(self, *about: Any) -> tuple[float, float]:
-        seconds, each = super().latency(*about)
-        if self.answers_left is None:
-            return seconds, each
-        if self.answers_left == 0:
-            return NEVER, 0.0
-        self.answers_left -= 1
-        # one after the other, so that it can be seen what is written in between
-        self._last_due = max(time.perf_counter(), self._last_due) + SPACED
-        return self._last_due - time.perf_counter(), 0.0
+    def answer_first(self, questions: Sequence[str]) -> None:
+        """From now on these are answered soon, whichever arrives first, and the others later.
+
+        Who asks one by one gets as many answers soon: to whatever it asks next.
+        """
+        self._first, self._soon = tuple(questions), 0
+
+    def answer_all(self) -> None:
+        self._first = None
+
+    def latency(self, model: Any, question: str, rng: Any) -> tuple[float, float]:
+        if self._first is None:
+            return super().latency(model, question, rng)
+        now = time.perf_counter()
+        one_by_one = self._soon > 0 and all(each.due <= now for each in self.requests)
+        if self._soon == len(self._first) or not (question in self._first or one_by_one):
+            return LATER, 0.0
+        self._soon += 1
+        # apart, so that it can be seen what is written in between
+        return SPACED if one_by_one else SPACED * (1 + self._first.index(question)), 0.0
 
     def answer(self, model: Any, question: str) -> str:
         # no two alike; awkward, as answers are; with what can be found in any file
@@ -129,6 +139,11 @@ class ProgramRun:
     file: Path
     source: str
     starts: list[Start] = field(default_factory=list)
+    # of a program that is killed, and started again:
+    kept: list[frozenset[str]] = field(default_factory=list)  # whose answers were on disk, after each start
+    began_to_write: bool = False  # a file, whatever is in it
+    torn: str | None = None  # whose answer was then cut in half
+    rows: list[Sequence[str]] | str = ""  # what it has written in the end: question, answer; or why it cannot be read
 
     @property
     def requests(self) -> list[Request]:

@@ -4,21 +4,22 @@ Judged is what the check's mock API was asked, by how many clients, on how many 
 wrote, and how it ended. Their words are in tasks.toml.
 """
 
-import ast
-import inspect
-import re
+import csv
+import tempfile
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from .. import session
-from ..timeline import Panel
-from ..words import counted, duration, one_line
+from ..timeline import Bar, Panel, Row
+from ..words import counted, duration
 from . import shape
-from .fence import PROGRAM
 from .judging import Finding, Findings, most_at_once, short
-from .processes import ProgramAPI, ProgramRun, Request, Start, start
+from .on_disk import OnDisk, Unreadable, read_answers
+from .processes import SPACED, ProgramAPI, ProgramRun, Request, Start, start
+from .program_faults import asked_once, asks, it_ended, it_got_answers, it_sent, not_twice
 from .running import LATENCY, Scenario
 from .tasks import QUESTIONS
 
@@ -37,322 +38,16 @@ class ProgramTask(ABC):
     @abstractmethod
     def shape(self, run: ProgramRun) -> Panel: ...
 
-
-# ---- before it is run ----------------------------------------------------------------------------------------------
-
-
-def read_program(given: Any, wanted: str, called: str) -> tuple[Path, str] | Finding:
-    """The file that a check was given, and what is in it; or what is wrong with it."""
-    check = f'await {called}.check("{wanted}")'
-    if not isinstance(given, (str, Path)):
-        if inspect.iscoroutine(given):
-            given.close()  # nobody will await it
-        return Finding(
-            "not a file",
-            "This check takes the name of a file: your program is run as a process of its own.",
-            f"Write it in quotes: `{check}`.",
-        )
-    program = Path(given).absolute()
-    try:
-        source = program.read_text("utf-8-sig")
-    except FileNotFoundError:
-        return Finding(
-            "no file",
-            f"There is no file `{program.name}` in the folder of this notebook.",
-            f"Run the cell that begins with `%%writefile {wanted}`: it writes the file. Then check again.",
-        )
-    except (OSError, UnicodeDecodeError) as error:
-        return Finding(
-            "unreadable file",
-            f"The file `{program.name}` cannot be read as a program in UTF-8 ({type(error).__name__}).",
-            f"Write it anew with a cell that begins with `%%writefile {wanted}`.",
-        )
-    try:
-        tree = ast.parse(source)
-        compile(source, program.name, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        return _no_python(source, error)
-    if not any(isinstance(node, ast.Call) for node in ast.walk(tree)):
-        return Finding(
-            "not attempted",
-            f"`{program.name}` does nothing yet.",
-            f"Write the program in its cell, run that cell, then check again; `{called}.hint()` helps.",
-        )
-    return next(_on_paper(tree), (program, source))
-
-
-def _no_python(source: str, error: SyntaxError | ValueError) -> Finding:
-    number = getattr(error, "lineno", None) or 0
-    line = (source.splitlines()[number - 1 : number] or [""])[0].strip()
-    said = getattr(error, "msg", None) or str(error)
-    look = "Look at that line and at the one before it: is a bracket, a quotation mark or a colon missing?"
-    if "outside" in said and re.search(r"\bawait\b|async (with|for)\b", line):
-        look = "Only a notebook awaits at the top level. In a program `await` stands inside `async def main()`, which "
-        look += "`asyncio.run(main())` starts."
-    elif line.startswith(("%", "!")):
-        look = "Lines with `%` or `!` are for notebooks: a program is plain Python. Take that line out."
-    where = f" in line {number} (`{one_line(line, 60)}`)" if line else ""
-    return Finding("no python", f"Your program cannot start: {said}{where}.", look, broken=True)
-
-
-KEY = re.compile(r"\bsk-[\w-]{8,}")
-KEY_NAMES = ("OPENAI_API_KEY", "api_key")
-
-
-def _on_paper(tree: ast.Module) -> Findings:
-    """What can be seen without running it."""
-    for node in ast.walk(tree):
-        if line := _key_in(node):
-            yield Finding(
-                "key in the source",
-                f"Line {line} of your program has an API key in it: who gets the file gets your key, too.",
-                "Leave it out: `AsyncOpenAI()` takes the key from the environment variable OPENAI_API_KEY by itself.",
-            )
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
-        if any(name.startswith("nest_asyncio") for name in names):
-            yield Finding(
-                "nest_asyncio",
-                "Your program uses nest_asyncio, which is made for places where an event loop is running already.",
-                "In a program none is running: take both lines out, and start with `asyncio.run(main())`.",
-            )
-
-
-def _key_in(node: ast.AST) -> int:
-    """The line in which a key is written down; 0 where none is."""
-
-    def text(value: ast.AST | None) -> bool:
-        return isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value.strip() != ""
-
-    if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEY.search(node.value):
-        return node.lineno
-    if isinstance(node, ast.keyword) and node.arg in KEY_NAMES and text(node.value):
-        return node.value.lineno
-    if isinstance(node, ast.Assign) and text(node.value):
-        target = node.targets[0]
-        name = ast.unparse(target.slice if isinstance(target, ast.Subscript) else target).strip("'\"")
-        if name.rpartition(".")[2].lower().endswith(("api_key", "apikey")):
-            return node.lineno
-    return 0
-
-
-# ---- how it went -----------------------------------------------------------------------------------------------------
-
-
-def it_ended(run: ProgramRun, start: Start) -> Findings:
-    """It came to its end, by itself and well."""
-    if start.stopped:
-        if not start.requests:
-            so_far, look = "it had sent no call", "Something waits before the first call: what does it wait for?"
-        elif any(each.due > start.ended for each in start.requests):
-            so_far, look = "not all its calls had been answered", "What sends call after call? See what ends that loop."
-        else:
-            so_far = "all its calls had been answered"
-            look = (
-                "What goes on when `main` is done: a `while True`, a `run_forever()`, a thread? A program has to end."
-            )
-        seconds = start.ended - (start.loaded or start.began)
-        yield Finding(
-            "endless",
-            f"After {duration(seconds)} your program had not ended, and {so_far}; so it was stopped.",
-            look,
-        )
-    if start.refused:
-        what = start.refused[0]
-        program = what == PROGRAM
-        yield Finding(
-            "left the computer",
-            f"Your program tried to {'start' if program else 'reach'} {what}; a check lets nothing leave this "
-            "computer.",
-            "Do the work in the program itself: a call is all that it needs."
-            if program
-            else "Make the client with `AsyncOpenAI()` alone: key and address come from the environment.",
-        )
-    yield from one_loop(start)
-    if start.noted("failed"):
-        yield _raised(run, start.noted("failed")[0])
-    if start.code and not start.killed:
-        last = one_line(start.errors.strip().rpartition("\n")[2], 100)
-        said = f", and said “{last}”" if last else ""
-        yield Finding(
-            "exit code",
-            f"Your program ended with the exit code {start.code}{said}: whoever started it is told that it failed.",
-            "A program that did its work ends with 0, by itself: leave out `sys.exit`, or give it nothing.",
-            broken=True,
-        )
-
-
-def one_loop(start: Start) -> Findings:
-    """No client is used on a second event loop: its connections belong to the first, which asyncio.run has closed."""
-    loops: dict[int, set[int]] = {}
-    for note in start.noted("sent"):
-        if note["loop"]:
-            loops.setdefault(note["client"], set()).add(note["loop"])
-    most = max(map(len, loops.values()), default=0)
-    if most > 1:
-        failed = start.noted("failed")
-        lost = sum(note["outcome"] != "ok" for note in start.noted("came"))
-        how = (
-            f"the second time it raised “{failed[0]['kind']}: {short(failed[0]['said'])}”"
-            if failed
-            else f"{lost} of its {counted(len(start.noted('sent')), 'call')} ended without an answer"
-        )
-        yield Finding(
-            "several loops",
-            f"`asyncio.run` was called again and again ({counted(most, 'time')}) with one client for all: {how}.",
-            "Each `asyncio.run` makes an event loop and closes it, and the client's connections belong to the first. "
-            "Call it once, with a `main()` in which the client is opened, used and closed.",
-            broken=bool(failed),
-        )
-
-
-_SIGNS = [
-    (
-        "Event loop is closed",
-        "Something is used after its event loop was closed: open, use and close the client in the one `main()` that "
-        "`asyncio.run` starts.",
-    ),
-    ("no running event loop", "What needs an event loop belongs into `main()`, which `asyncio.run(main())` starts."),
-    ("no current event loop", "What needs an event loop belongs into `main()`, which `asyncio.run(main())` starts."),
-    (
-        "attached to a different loop",
-        "Make coroutines and tasks inside `main()`: what was made before has another loop.",
-    ),
-    ("asyncio.run() cannot be called", "It is called from inside a coroutine: there, write `await …` in its place."),
-    (
-        "a coroutine was expected",
-        "`asyncio.run` wants a call of your coroutine, with parentheses: `asyncio.run(main())`.",
-    ),
-    ("'coroutine' object", "An `await` is missing before the call that made this coroutine."),
-    ("client has been closed", "The client was closed before its calls were done: `await` them inside `async with`."),
-    ("asynchronous context manager", "`async with` is for `AsyncOpenAI`: is this the ordinary client?"),
-    ("await wasn't used with future", "An `await` is missing before `asyncio.gather(…)`."),
-    ("'_GatheringFuture' object", "An `await` is missing before `asyncio.gather(…)`."),
-    ("context manager protocol", "Write `async with` in place of `with`, inside `async def main()`."),
-    ("can't be used in 'await' expression", "What stands behind `await` is no coroutine: is it the ordinary client?"),
-    ("object can't be awaited", "What stands behind `await` is no coroutine: is it the ordinary client?"),
-    (
-        "is not defined",
-        "A program knows nothing of the notebook's cells: define, or import, in the file all that it uses.",
-    ),
-    ("ModuleNotFoundError", "Import only what is installed, and what your program really needs."),
-    ("EOFError", "Nobody types into this program: take the questions from its command line, `sys.argv[1:]`."),
-    ("IndexError", "`sys.argv[1:]` is the list of the questions, and there may be any number of them."),
-    ("unrecognized arguments", "Take any number of questions: `nargs` of argparse, or just `sys.argv[1:]`."),
-]
-
-
-def _raised(run: ProgramRun, note: dict[str, Any]) -> Finding:
-    said = note["said"]
-    while len(said) > 100 and (shorter := re.sub(r"<[^<>]{20,}>", "…", said)) != said:  # a task, with its coroutine
-        said = shorter
-    what = f"{note['kind']}: {one_line(said, 160)}" if said else note["kind"]
-    code = run.source.splitlines()[note["line"] - 1].strip() if note["line"] else ""
-    where = f" in line {note['line']} (`{one_line(code, 60)}`)" if code else ""
-    look = next(
-        (advice for sign, advice in _SIGNS if sign in what),
-        note["look"] or f"Run `python {run.file.name}` in a terminal: the traceback shows the way there.",
-    )
-    return Finding("raised", f"Your program ended with an error{where}: {what}", look, broken=True)
-
-
-_NEVER_AWAITED = re.compile(r"coroutine '(.+)' was never awaited")
-
-
-def it_asked(run: ProgramRun, start: Start) -> Findings:
-    """It sent calls: each question once."""
-    questions, calls = run.scenario.questions, start.requests
-    if forgotten := _NEVER_AWAITED.search(start.errors):
-        name = forgotten[1].rpartition(".")[2]
-        yield Finding(
-            "never awaited",
-            f"`{name}` was called and never awaited{'' if calls else ', and so nothing was sent'}.",
-            "Calling an `async def` only makes a coroutine. In a program `asyncio.run(main())` starts the first one, "
-            "and `await` all others.",
-        )
-    if not calls and start.printed.strip():
-        yield Finding(
-            "invented",
-            "Your program printed something, but it sent no call: these answers are invented.",
-            "The check asks other questions than the notebook; send them with `client.chat.completions.create(…)`.",
-        )
-    if not calls:
-        unstarted = "asyncio.run" not in run.source and "async def" in run.source
-        yield Finding(
-            "nothing sent",
-            "Your program ended without sending a single call"
-            + (": it defines a coroutine, and nothing starts it." if unstarted else "."),
-            "At its end a program starts its coroutine: `asyncio.run(main())`."
-            if unstarted
-            else "`asyncio.run` cancels what is still running when `main` returns: keep the tasks that you make, and "
-            "`await asyncio.gather(*tasks)` in `main`."
-            if "create_task" in run.source
-            else "Is the list of questions empty? `sys.argv[1:]` has what was written after the program's name.",
-        )
-    wanted = Counter(questions)
-    asked = Counter(question for call in calls if not call.retry and (question := asks(run, call)))
-    for call in calls:
-        if sum(question in call.question for question in questions) > 1:
-            yield Finding(
-                "one call for all",
-                "One of your calls asks several questions together.",
-                "Make a call for each question: only then each has an answer of its own, and they wait together.",
-            )
-        if asks(run, call) is None:
-            yield Finding(
-                "another question",
-                f"Your program asked “{short(call.question)}”, which the check did not give it.",
-                "Take the questions from the command line, `sys.argv[1:]`: the check gives other ones than the "
-                "notebook. (The first entry, `sys.argv[0]`, is the program's own name.)",
-            )
-    if missing := list((wanted - asked).elements()):
-        yield Finding(
-            "not asked",
-            f"{counted(len(missing), 'question')} of {len(questions)} never came: “{short(missing[0])}” was not asked.",
-            "Go through all of `sys.argv[1:]`; and see that one failure does not end the loop.",
-        )
-    if twice := list((asked - wanted).elements()):
-        several = len({note["loop"] for note in start.noted("sent")} - {0}) > 1
-        yield Finding(
-            "asked again",
-            f"Your program asked “{short(twice[0])}” {asked[twice[0]]} times.",
-            "`asyncio.run(main())` stands in a program once: each time it runs all of `main`."
-            if several
-            else "Each call is paid for. Is one made at the top of the file, and again in `main`?",
-        )
-
-
-def it_got_answers(run: ProgramRun, start: Start) -> Findings:
-    """It waited for each answer."""
-    came = start.noted("came")
-    if not came or sum(note["outcome"] == "ok" for note in came) >= len(run.scenario.questions):
-        return
-    # nothing drops a connection here but the program itself: it has closed its client
-    if cut := sum(note["outcome"] == "cancelled" or note["broke"] == "dropped" for note in came):
-        yield Finding(
-            "left running",
-            f"Your program did not wait for {counted(cut, 'call')}: cut off before the answer came.",
-            "`asyncio.run` cancels what is still running when `main` returns: keep the tasks that you make, and "
-            "`await asyncio.gather(*tasks)` in `main`.",
-        )
-    if broken := [note["broke"] for note in came if note["outcome"] == "failed"]:
-        yield Finding(
-            "answers lost",
-            f"{counted(len(broken), 'call')} of yours failed ({broken[0]}), and the answer is lost.",
-            "Is the client's timeout too short for what is asked? Its default leaves a call ten minutes.",
-        )
-
-
-def asks(run: ProgramRun, call: Request) -> str | None:
-    """The question of the scenario that a request asks; None where it asks something else."""
-    return next((question for question in run.scenario.questions if question in call.question), None)
+    def praise(self, run: ProgramRun) -> str:
+        return f"It did what it should: {counted(len(run.requests), 'call')}, at most {run.max_in_flight} in flight."
 
 
 # ---- the tasks -------------------------------------------------------------------------------------------------------
+
+
+ON_THE_COMMAND_LINE = (
+    "They stand on the command line, after the program's own name: `sys.argv[1:]` is the list of them."
+)
 
 
 class MakeAProgram(ProgramTask):
@@ -370,7 +65,8 @@ class MakeAProgram(ProgramTask):
     def judge(self, run: ProgramRun) -> Findings:
         (start,) = run.starts
         yield from it_ended(run, start)
-        yield from it_asked(run, start)
+        yield from it_sent(run, start, ON_THE_COMMAND_LINE)
+        yield from asked_once(run, start)
         yield from self._clients(start)
         yield from it_got_answers(run, start)
         yield from self._at_once(start)
@@ -482,4 +178,255 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-PROGRAMS: dict[str, ProgramTask] = {"make_a_program": MakeAProgram()}
+class GoOn(ProgramTask):
+    """Started three times: killed after two answers, killed after two more, of which the last is torn, and left to end.
+
+    So a right program has asked each question once, but for the torn one and those that were in flight.
+    """
+
+    file = "go_on.py"
+    questions = (
+        "What is a list, and what is a tuple?",
+        'What does "await" do?',
+        "Was heißt „nebenläufig“?",
+        "What is a mutex?",
+        "Explain this:\nfor x in range(3): print(x)",
+        "What is a hash function?",
+    )
+    before_a_kill = 2  # answers
+    writing = 1.0  # seconds that an answer may take to the disk; by then no other one has come
+
+    async def run(self, program: Path, source: str) -> ProgramRun:
+        run = ProgramRun(Scenario((), self.questions), program, source)
+        api = ProgramAPI(run.scenario)
+        names = "questions.csv", "answers.db" if "sqlite3" in source else "answers.csv"
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            with Path(folder, names[0]).open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows([["id", "question"], *enumerate(self.questions, 101)])
+            disk = OnDisk(folder, {question: api.mark(question) for question in self.questions})
+            async with session.answered_by(api) as address:
+                for last in (False, False, True):
+                    left = [question for question in self.questions if question not in disk.look()]
+                    if last:
+                        api.answer_all()
+                    else:
+                        api.answer_first(self._first(left))
+                    kill_when = (lambda _: False) if last else Written(self, disk)
+                    run.starts.append(await start(program, names, api, address, folder, kill_when))
+                    disk.settle()
+                    run.kept.append(disk.look())
+                    run.began_to_write |= any(path.name != names[0] for path in folder.iterdir())
+                    if not run.starts[-1].killed or self._not_written(run):
+                        break
+                    if len(run.starts) == 2:
+                        run.torn = disk.tear()
+            run.rows = self._rows(folder / names[1])
+        return run
+
+    def _first(self, left: Sequence[str]) -> Sequence[str]:
+        """The questions that are answered before a kill: not the first ones that are asked, or counting would do."""
+        return left[::2][: self.before_a_kill]
+
+    def asked(self, requests: list[Request]) -> frozenset[str]:
+        return frozenset(each for each in self.questions for request in requests if each in request.question)
+
+    def _not_written(self, run: ProgramRun) -> frozenset[str]:
+        """Whose answers had come, in any start, and are not on disk after the last one."""
+        return self.asked([each for start in run.starts for each in start.answered]) - run.kept[-1]
+
+    def _rows(self, path: Path) -> list[Sequence[str]] | str:
+        try:
+            return read_answers(path)
+        except FileNotFoundError:
+            return f"`{path.name}`, the file whose name it was given, is not there"
+        except (Unreadable, OSError) as error:
+            return f"`{path.name}` {error}"
+
+    def judge(self, run: ProgramRun) -> Findings:
+        for number, started in enumerate(run.starts):
+            torn = number == 2 and run.torn is not None
+            for finding in it_ended(run, started):
+                yield _after_the_tear(finding) if torn and finding.broken else finding
+            if number == 0:
+                yield from it_sent(run, started, IN_THE_FILE)
+            whole = self._whole(run, number)
+            if again := [question for question in self.questions if question in whole & self.asked(started.requests)]:
+                yield Finding(
+                    "asked again",
+                    f"After a kill your program asked “{short(again[0])}” again, whose answer was in the file already.",
+                    _WHOLE_ROWS
+                    if torn
+                    else "Before it asks anything, let it read the file that it writes, and leave out what is there.",
+                )
+            yield from not_twice(run, started)
+            if started.killed:
+                yield from self._written(run, number)
+        yield from self._complete(run)
+
+    def _whole(self, run: ProgramRun, number: int) -> frozenset[str]:
+        """Whose answers were on disk, unharmed, when a start began."""
+        before = run.kept[number - 1] if number else frozenset()
+        return before - {run.torn} if number == 2 else before
+
+    def _written(self, run: ProgramRun, number: int) -> Findings:
+        """What had come is on disk when the program is killed."""
+        came, kept = self.asked(run.starts[number].answered), run.kept[number]
+        if lost := self._whole(run, number) - kept:
+            yield self._lost(lost)
+        if came - kept:
+            there = len(came & kept)
+            look = "Write each answer where it comes, inside the coroutine that asks: after gather it is too late."
+            if run.began_to_write:
+                look = (
+                    "Is it written where it comes? And what `write` was given waits in a buffer: `file.flush()` after "
+                    "each row, or with sqlite3 `commit()`."
+                )
+            yield Finding(
+                "not written",
+                f"When your program was killed, {len(came)} answers had come, and {there or 'none'} of them "
+                f"{'was' if there < 2 else 'were'} on disk.",
+                look,
+            )
+
+    def _lost(self, lost: frozenset[str]) -> Finding:
+        return Finding(
+            "old answers lost",
+            f"{counted(len(lost), 'answer')} that an earlier start had written {'is' if len(lost) == 1 else 'are'} no "
+            "longer in the file.",
+            'Mode `"w"` empties a file: open it with `"a"`, which goes on at its end.',
+        )
+
+    def _complete(self, run: ProgramRun) -> Findings:
+        """In the end each question is there, once, with the answer that came for it."""
+        if isinstance(run.rows, str):
+            finding = Finding(
+                "unreadable file",
+                f"In the end the file of answers cannot be used: {run.rows}.",
+                "Write it with csv.writer, with the header question, answer, once; or as a table of sqlite3 with these "
+                "columns.",
+            )
+            yield _after_the_tear(finding) if run.torn else finding
+            return
+        rows = Counter(question for question, _ in run.rows)
+        if more := rows["question"]:
+            yield Finding(
+                "header again",
+                f"The header “question, answer” stands in the file {counted(more + 1, 'time')}: each start wrote it.",
+                "Write the header only where the file is new, or empty.",
+            )
+        missing = frozenset(self.questions) - rows.keys()
+        if lost := self._whole(run, len(run.starts) - 1) & missing:
+            yield self._lost(lost)
+        if run.torn in missing:
+            yield Finding(
+                "half-written row",
+                f"A kill left the row of “{short(run.torn or '')}” half-written, and it was never asked again: "
+                "it is not in the file.",
+                _WHOLE_ROWS,
+            )
+        came = self.asked([each for started in run.starts for each in started.answered])
+        for question in filter(missing.__contains__, self.questions):
+            asked = question in self.asked(run.requests)
+            if question in came:
+                yield Finding(
+                    "answer lost",
+                    f"The answer to “{short(question)}” came, and it is not in the file.",
+                    "Follow that one answer through your code: where does it get lost?",
+                )
+            yield Finding(
+                "never asked again" if asked else "not asked",
+                f"“{short(question)}” was in flight when your program was killed, and was never asked again."
+                if asked
+                else f"“{short(question)}” was never asked.",
+                "Done is only what has its answer in the file: note nothing before the answer is there.",
+            )
+        if twice := [question for question, times in rows.items() if times > 1]:
+            yield Finding(
+                "twice in the file",
+                f"“{short(twice[0])}” stands in the file {rows[twice[0]]} times.",
+                "What is in the file already must not be written again: add only the new rows.",
+            )
+        if strange := [question for question in rows if question not in self.questions]:
+            finding = Finding(
+                "another question",
+                f"The file has a row for “{short(strange[0])}”, which is no question of the source, letter for letter.",
+                'Read and write with the module csv, with `newline=""` and `encoding="utf-8"`; or use sqlite3.',
+            )
+            yield _after_the_tear(finding) if run.torn else finding
+        yield from self._answers(run, run.rows)
+
+    def _answers(self, run: ProgramRun, rows: Sequence[Sequence[str]]) -> Findings:
+        texts = {asks(run, call): call.answer for started in run.starts for call in started.answered}
+        for question, answer in rows:
+            if _plain(answer) == _plain(texts.get(question, "")):
+                continue
+            if question == run.torn:
+                yield Finding(
+                    "half an answer",
+                    f"A kill left half of the answer to “{short(question)}” in the file, and there it stayed: "
+                    f"“{short(answer)}”.",
+                    _WHOLE_ROWS,
+                )
+            yield Finding(
+                "wrong answer",
+                f"Where the answer to “{short(question)}” belongs, the file has “{short(answer)}”.",
+                "Write the text as it came, `response.choices[0].message.content`, beside its own question.",
+            )
+
+    def praise(self, run: ProgramRun) -> str:
+        again = len(run.requests) - len(self.questions)
+        return (
+            f"Killed twice, it went on: {counted(len(self.questions), 'answer')}, and what was on disk was not asked "
+            f"again ({counted(again, 'call')} more, for what was in flight{' or torn' if run.torn else ''})."
+        )
+
+    def shape(self, run: ProgramRun) -> Panel:
+        rows, begin, waiting = list[Row](), 0.0, list(self.questions)
+        for last in (False, False, True):
+            first = waiting if last else self._first(waiting)
+            ends = {each: begin + (LATENCY if last else SPACED * place) for place, each in enumerate(first, 1)}
+            end = max(ends.values())
+            for each in waiting:
+                outcome = "ok" if each in ends else "cancelled"
+                rows.append(Row(each, (Bar(begin, None, ends.get(each, end), outcome),)))
+            begin, torn = end, run.torn if len(rows) > len(self.questions) else None
+            waiting = [each for each in waiting if each not in ends or each == torn]
+        return shape.panel(rows)
+
+
+class Written:
+    """Says when a program may be killed: the answers are on disk, or have had the time to be there."""
+
+    def __init__(self, task: GoOn, disk: OnDisk) -> None:
+        self._task = task
+        self._disk = disk
+        self._before = False
+
+    def __call__(self, start: Start) -> bool:
+        there, answered = self._disk.look(), start.answered
+        if len(answered) < self._task.before_a_kill:
+            return False
+        # seen twice: what is being written at this moment is let come to its end
+        written, self._before = self._before, there >= self._task.asked(answered)
+        return (written and self._before) or start.ended - answered[-1].due > self._task.writing
+
+
+IN_THE_FILE = "They stand in the column `question` of the CSV file that is named first: `sys.argv[1]`."
+_WHOLE_ROWS = (
+    "Keep the whole rows only: `csv.reader(file, strict=True)` raises `csv.Error` at a torn one; write on behind the "
+    "last whole row. With sqlite3 there is nothing to do: a database tears no row."
+)
+
+
+def _after_the_tear(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        kind="half-written row",
+        seen=f"A kill left the last row half-written, as a power cut can, and with that your program could not go on. "
+        f"{finding.seen}",
+        look=_WHOLE_ROWS,
+    )
+
+
+PROGRAMS: dict[str, ProgramTask] = {"make_a_program": MakeAProgram(), "go_on": GoOn()}

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..checks.clinic import BUGS
 from ..checks.judging import Finding, kind_of
-from ..checks.programs import PROGRAMS, ProgramTask, read_program
+from ..checks.program_faults import read_program
+from ..checks.programs import PROGRAMS, ProgramTask
 from ..checks.running import Run, run
 from ..checks.shape import from_zero
 from ..checks.tasks import TASKS, Task
@@ -158,8 +159,7 @@ class Program(Exercise):
         panels = from_zero(done.panel), self._task.shape(done)
         if found := next(self._task.judge(done), None):
             return self._failed(found, panels)
-        seen = f"It did what it should: {counted(len(done.requests), 'call')}, at most {done.max_in_flight} in flight."
-        return Verdict(self._part.name, "passed", "passed", seen, self._more(), panels)
+        return Verdict(self._part.name, "passed", "passed", self._task.praise(done), self._more(), panels)
 
 
 class Patient(Exercise):

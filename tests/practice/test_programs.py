@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -62,7 +63,9 @@ def test_verdict(task: str, attempt: str) -> None:
     for sentence in (verdict.seen, verdict.look):
         assert sentence.strip() == sentence != ""
         assert "\n" not in sentence
-        if verdict.kind != "raised" or sentence is verdict.look:  # the other one ends with what the error says
+        if (
+            verdict.kind not in ("raised", "half-written row") or sentence is verdict.look
+        ):  # the other one ends with what the error says
             assert sentence.endswith((".", "?", ".)")), sentence
     if verdict.kind not in BEFORE_A_RUN:
         assert "Your run" in repr(verdict)
@@ -122,6 +125,14 @@ def test_each_task_is_shipped_empty_and_its_notebook_names_the_file(task: str) -
     (stub,) = [cell for cell in cells if cell.startswith(first)]
     assert f'await exercise.check("{PROGRAMS[task].file}")' in cells
     assert checked(task, stub.removeprefix(first)).outcome == "not attempted"
+
+
+@pytest.mark.parametrize("task", PROGRAMS)
+def test_each_program_of_a_solution_passes(task: str) -> None:
+    cells = re.findall(r"%%writefile .*\n([^`]+)```", open_exercise(task).solution().text)
+    assert cells
+    for source in cells:
+        assert checked(task, source).kind == "passed"
 
 
 def test_it_gets_the_practice_key_and_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
