@@ -60,14 +60,15 @@ class ProgramAPI(ExamAPI):
         super().__init__(scenario)
         self.requests: list[Request] = []
         self._first: tuple[str, ...] | None = None
-        self._soon = 0
+        self._soon = 0  # how many of them have arrived, or others in their place
+        self._before = 0  # requests that had come before
 
     def answer_first(self, questions: Sequence[str]) -> None:
         """From now on these are answered soon, whichever arrives first, and the others later.
 
-        Who asks one by one gets as many answers soon: to whatever it asks next.
+        Who does not ask all at once gets as many answers soon: to whatever it asks after the first answer.
         """
-        self._first, self._soon = tuple(questions), 0
+        self._first, self._soon, self._before = tuple(questions), 0, len(self.requests)
 
     def answer_all(self) -> None:
         self._first = None
@@ -76,12 +77,12 @@ class ProgramAPI(ExamAPI):
         if self._first is None:
             return super().latency(model, question, rng)
         now = time.perf_counter()
-        one_by_one = self._soon > 0 and all(each.due <= now for each in self.requests)
-        if self._soon == len(self._first) or not (question in self._first or one_by_one):
+        one_came = any(each.due <= now for each in self.requests[self._before :])
+        if self._soon == len(self._first) or not (question in self._first or one_came):
             return LATER, 0.0
         self._soon += 1
         # apart, so that it can be seen what is written in between
-        return SPACED if one_by_one else SPACED * (1 + self._first.index(question)), 0.0
+        return SPACED if one_came else SPACED * (1 + self._first.index(question)), 0.0
 
     def answer(self, model: Any, question: str) -> str:
         # no two alike; awkward, as answers are; with what can be found in any file

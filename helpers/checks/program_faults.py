@@ -209,6 +209,7 @@ _SIGNS = [
     ("context manager protocol", "Write `async with` in place of `with`, inside `async def main()`."),
     ("can't be used in 'await' expression", "What stands behind `await` is no coroutine: is it the ordinary client?"),
     ("object can't be awaited", "What stands behind `await` is no coroutine: is it the ordinary client?"),
+    ("FileNotFoundError", "Take the names of files from the command line, `sys.argv`: the check gives other ones."),
     ("already exists", "At a second start the table is there: write `CREATE TABLE IF NOT EXISTS`."),
     ("UNIQUE constraint", "That row is in the table already: ask only what is missing; or `INSERT OR REPLACE`."),
     ("no such table", "The table has to be made first, with `CREATE TABLE IF NOT EXISTS`."),

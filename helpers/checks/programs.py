@@ -219,8 +219,9 @@ class GoOn(ProgramTask):
                     run.began_to_write |= any(path.name != names[0] for path in folder.iterdir())
                     if not run.starts[-1].killed or self._not_written(run):
                         break
-                    if len(run.starts) == 2:
-                        run.torn = disk.tear()
+                    target = folder / names[1]
+                    if len(run.starts) == 2 and not (target.exists() and isinstance(self._rows(target), str)):
+                        run.torn = disk.tear()  # unless it could not be read before
             run.rows = self._rows(folder / names[1])
         return run
 

@@ -1,53 +1,24 @@
-"""What the checks say of programs, right and wrong ones: each is run as a process of its own."""
+"""What a check of a program gives it, and what is left of it; and what it says of *Make it a program*."""
 
 import asyncio
-import importlib
 import json
 import os
 import re
 import socket
-from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from practice.expect import Expected
+from practice.programs import attempts, check_verdict, check_words, checked
 
 from helpers import WorkbookError, open_exercise
 from helpers.checks.programs import PROGRAMS
 from helpers.course import logbook
-from helpers.course.exercise import Program
-from helpers.course.manifest import ROOT, Entry, manifest
+from helpers.course.manifest import ROOT, manifest
 from helpers.course.verdict import Verdict
 from helpers.session.state import State
 
-BEFORE_A_RUN = ("no python", "nest_asyncio", "key in the source")
-
-
-def attempts(task: str) -> dict[str, Callable[[], str]]:
-    module = importlib.import_module(f"practice.attempts.{task}")
-    return {name: value for name, value in vars(module).items() if name.startswith(("wrong_", "right_"))}
-
-
-def checked(task: str, source: str | bytes | None) -> Verdict:
-    """The verdict on a program in a file of its name; None: there is no such file."""
-    entry = Entry(name=task, title="t", minutes=1, notebook="n", follows="f", hints=("h",))
-    with TemporaryDirectory() as folder:
-        path = Path(folder, PROGRAMS[task].file)
-        if source is not None:
-            path.write_bytes(source if isinstance(source, bytes) else source.encode())
-
-        async def main() -> Verdict:
-            return await Program(entry, PROGRAMS[task]).check(str(path))
-
-        return asyncio.run(main())
-
-
-@cache  # two tests look at each verdict, and a run takes its time
-def verdict_on(task: str, attempt: str) -> Verdict:
-    return checked(task, attempts(task)[attempt]())
+TASK = "make_a_program"
 
 
 @pytest.fixture(autouse=True)
@@ -55,27 +26,13 @@ def no_logbook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logbook, "note", lambda *_, **__: None)
 
 
-@pytest.mark.parametrize(("task", "attempt"), [(task, attempt) for task in PROGRAMS for attempt in attempts(task)])
-def test_verdict(task: str, attempt: str) -> None:
-    expected: Expected = attempts(task)[attempt].expected  # type: ignore[attr-defined]
-    verdict = verdict_on(task, attempt)
-    assert Expected(verdict.outcome, verdict.kind) == expected, verdict
-    for sentence in (verdict.seen, verdict.look):
-        assert sentence.strip() == sentence != ""
-        assert "\n" not in sentence
-        if (
-            verdict.kind not in ("raised", "half-written row") or sentence is verdict.look
-        ):  # the other one ends with what the error says
-            assert sentence.endswith((".", "?", ".)")), sentence
-    if verdict.kind not in BEFORE_A_RUN:
-        assert "Your run" in repr(verdict)
-        assert "The expected shape" in repr(verdict)
+@pytest.mark.parametrize("attempt", attempts(TASK))
+def test_verdict(attempt: str) -> None:
+    check_verdict(TASK, attempt)
 
 
-@pytest.mark.parametrize("task", PROGRAMS)
-def test_each_mistake_is_told_in_words_of_its_own(task: str) -> None:
-    seen = {verdict_on(task, attempt).seen for attempt in attempts(task) if attempt.startswith("wrong_")}
-    assert len(seen) >= 10
+def test_each_mistake_is_told_in_words_of_its_own() -> None:
+    check_words(TASK)
 
 
 # ---- what a program gets, and what is left of it ---------------------------------------------------------------------

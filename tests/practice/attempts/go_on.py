@@ -328,6 +328,15 @@ def wrong_another_file():
     return (HEAD + TABLE + INSERT + RUN).replace("connect(target)", 'connect("my_answers.db")')
 
 
+# what the file is in was wrong before any row was torn
+@expect("unreadable file")
+def wrong_semicolons():
+    text = PLAIN + WHOLE_ROWS + APPEND + RUN
+    return text.replace("csv.writer(file,", "csv.writer(file, delimiter=';',").replace(
+        "csv.reader(file,", "csv.reader(file, delimiter=';',"
+    )
+
+
 @expect("wrong answer")
 def wrong_answers_cut():
     return HEAD + TABLE + INSERT.replace("(question, answer)", "(question, answer[:40])") + RUN
@@ -342,6 +351,31 @@ def wrong_drops_an_answer():
         + INSERT.replace("    answers.execute", "    if 'mutex' in question:\n        return\n    answers.execute")
         + RUN
     )
+
+
+@expect("raised", outcome="broken")
+def wrong_names_in_the_source():
+    names = "source, target = 'my_questions.csv', 'answers.db'"
+    return (HEAD + TABLE + INSERT + RUN).replace("source, target = sys.argv[1:]", names)
+
+
+# three at a time, and each three are written when all of them are there
+@expect("not written")
+def wrong_writes_in_groups():
+    return f"""{HEAD}{TABLE}
+
+async def main():
+    missing = [question for question in questions() if question not in done]
+    async with AsyncOpenAI() as client:
+        for place in range(0, len(missing), 3):
+            group = missing[place : place + 3]
+            texts = await asyncio.gather(*[ask(client, question) for question in group])
+            answers.executemany("INSERT INTO answers VALUES (?, ?)", zip(group, texts))
+            answers.commit()
+
+
+asyncio.run(main())
+"""
 
 
 # read line by line: a question with a line break becomes two
@@ -525,6 +559,35 @@ async def main(source, target, model="gpt-4o-mini"):
 
 if __name__ == "__main__":
     asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+# from the last question to the first, two at a time, each in its place that was made beforehand
+@expect("passed")
+def right_places_from_the_end():
+    return f"""{HEAD}
+answers = sqlite3.connect(target)
+with answers:
+    answers.execute("CREATE TABLE IF NOT EXISTS answers (question PRIMARY KEY, answer)")
+    places = [(question,) for question in questions()]
+    answers.executemany("INSERT OR IGNORE INTO answers VALUES (?, NULL)", places)
+slots = asyncio.Semaphore(2)
+
+
+async def work(client, question):
+    async with slots:
+        text = await ask(client, question)
+    with answers:
+        answers.execute("UPDATE answers SET answer = ? WHERE question = ?", (text, question))
+
+
+async def main():
+    missing = [question for (question,) in answers.execute("SELECT question FROM answers WHERE answer IS NULL")]
+    async with AsyncOpenAI() as client:
+        await asyncio.gather(*[work(client, question) for question in reversed(missing)])
+
+
+asyncio.run(main())
 """
 
 
