@@ -58,8 +58,9 @@ class OnDisk:
             if content.startswith(SQLITE) or path.name.endswith("-wal") or not self._grew_in_place(path):
                 continue
             place, mark = max((content.rfind(mark), mark) for mark in self._marks)
-            path.write_bytes(content[: place + len(mark) + LEFT_BEHIND])
-            return self._marks[mark]
+            with suppress(OSError):
+                path.write_bytes(content[: place + len(mark) + LEFT_BEHIND])
+                return self._marks[mark]
         return None
 
     def _files(self) -> Iterator[tuple[Path, bytes]]:

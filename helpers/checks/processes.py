@@ -2,7 +2,8 @@
 
 The child is in practice mode, whatever the notebook is in: it has the practice key and address, WORKBOOK_MODE=practice,
 and none of the learner's own settings for the SDK. It runs behind the same fence as a function (see fence.py, which
-also says what a fence cannot stop), and what it prints goes to files. Files it may read and write as any program may.
+also says what a fence cannot stop), and what it prints goes to files. Not fenced: files, which it may read and write as
+any program may, and the other variables of the environment, which it sees.
 """
 
 import asyncio
