@@ -95,6 +95,7 @@ def test_each_program_of_a_solution_passes(task: str) -> None:
 def test_it_gets_the_practice_key_and_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "OPENAI_ORG_ID"):
         monkeypatch.setenv(name, "a-key-of-my-own")
+    monkeypatch.delenv("WORKBOOK_MODE")
     seen = tmp_path / "seen.json"
     look = f"import json, os, pathlib\npathlib.Path({str(seen)!r}).write_text(json.dumps(dict(os.environ)))\n"
     assert checked("make_a_program", look + RIGHT).kind == "passed"
