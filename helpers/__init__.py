@@ -21,7 +21,7 @@ from .session import account, connect, faults, shared_client
 from .wire.trace import Trace, timelines, watch
 
 if TYPE_CHECKING:
-    from .batch import estimate, last_batch, process_questions_as_completed, process_questions_batch
+    from .batch import estimate, last_batch, process_questions_as_completed, process_questions_batch, questions_in
     from .course import open_bug, open_exercise, progress, welcome
     from .course.quizzes import quiz
     from .widgets import concurrency_lab, predict, question_box
@@ -57,6 +57,7 @@ __all__ = [
     "process_questions_batch",
     "progress",
     "question_box",
+    "questions_in",
     "quiz",
     "safe_api_call",
     "shared_client",
@@ -85,6 +86,7 @@ _LATER = {
     "process_questions_batch": "batch",
     "progress": "course",
     "question_box": "widgets",
+    "questions_in": "batch",
     "quiz": "course.quizzes",
     "welcome": "course",
 }

@@ -16,7 +16,7 @@ def check_question(question: object) -> None:
     if not isinstance(question, str):
         raise BadInput(
             f"A question is a string, and this is {with_article(type(question).__name__)}: {shortened(question)}.",
-            "Take it out of the list." if isinstance(question, list) else 'Write it in quotes: "What is Python?".',
+            _as_a_question(question),
         )
     if not question.strip():
         raise BadInput("The question is empty.", "Write what you want to know between the quotes.")
@@ -27,6 +27,23 @@ def check_question(question: object) -> None:
             f"The question holds half a character (at position {error.start}), which cannot be sent.",
             "Type that character again; it was probably cut in two when the text was copied.",
         ) from error
+
+
+def _as_a_question(value: object) -> str:
+    """What to do about a value that is no question."""
+    is_nan = isinstance(value, float) and value != value
+    if value is None or is_nan or type(value).__name__ in ("NAType", "NaTType"):  # with which pandas marks empty cells
+        return "Leave out such rows: of a column, column.dropna() has none."
+    if isinstance(value, Mapping):
+        name = "content" if "content" in value else "question" if "question" in value else next(iter(value), "question")
+        return f"Give its text, such as row[{name!r}]."
+    if isinstance(value, list | tuple):
+        return "Take it out of the list." if len(value) == 1 else "Give one of its texts, such as row[0]."
+    if isinstance(value, bytes | bytearray):
+        return 'Make a text of it, such as value.decode("utf-8").'
+    if isinstance(value, int | float):
+        return "Make a text of it: str(value)."
+    return 'Write it in quotes: "What is Python?".'
 
 
 def check_model(model: object) -> None:

@@ -28,7 +28,7 @@ def check() -> None:
     except Exception as error:
         raise _missing(error) from error
     try:
-        installed = version("openai")
+        installed = str(version("openai"))
     except PackageNotFoundError:  # it is loaded from a folder
         return
     if not _is_wanted(installed):
@@ -66,7 +66,7 @@ def _missing(error: Exception) -> WrongSDK:
 
 def _installed() -> str:
     try:
-        return version("openai")
+        return str(version("openai"))
     except PackageNotFoundError:
         return "of an unknown version"
 

@@ -21,6 +21,7 @@ from helpers.course.manifest import Entry, Manifest
 TOML = "exercises/tasks.toml"
 LESSONS = "notebooks/lessons.toml"
 MAP = "00_start_here"  # its saved output lists all lessons and tasks
+TOUR = "quick_tour"  # no lesson of the course: it has no questions, and stands beside the others
 LIST = "07_when_to_use"  # at its end all tasks are linked
 ATTEMPTS = "tests/practice/attempts"
 CLINIC = "tests/practice/test_clinic_checks.py"
@@ -128,7 +129,7 @@ def _bugs(root: Path, entry: Entry) -> Iterator[str]:
 
 def of_lessons(root: Path, lessons: dict[str, Lesson]) -> Iterator[str]:
     """What is missing of the lessons, in sentences that say what to do."""
-    notebooks = {path.stem for path in (root / "notebooks").glob("*.ipynb")}
+    notebooks = {path.stem for path in (root / "notebooks").glob("*.ipynb")} - {TOUR}
     for name in sorted(lessons.keys() - notebooks):
         yield f"{LESSONS}: {name!r} has no notebook. Write notebooks/{name}.ipynb, or take out the entry."
     for name in sorted(notebooks - lessons.keys()):

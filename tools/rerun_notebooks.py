@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import nbformat
@@ -60,7 +61,18 @@ def rerun(path: Path) -> None:
             extra_arguments=["--log-level=ERROR"],
         )
         client.execute(env=clean_environment(profile))
-    save(path, notebook)
+    save(path, notebook, seconds_of(notebook))
+
+
+def seconds_of(notebook: nbformat.NotebookNode) -> float:
+    """How long the cells ran, by what nbclient has noted with each."""
+    noted = [cell.metadata.get("execution", {}) for cell in notebook.cells]
+    return sum(
+        (datetime.fromisoformat(each["shell.execute_reply"]) - datetime.fromisoformat(each["iopub.status.busy"]))
+        / timedelta(seconds=1)
+        for each in noted
+        if "shell.execute_reply" in each and "iopub.status.busy" in each
+    )
 
 
 def clean_environment(profile: str) -> dict[str, str]:
@@ -76,9 +88,12 @@ def clean_environment(profile: str) -> dict[str, str]:
     }
 
 
-def save(path: Path, notebook: nbformat.NotebookNode) -> None:
-    """Writes a notebook with nothing in it that another machine, or another day, would write otherwise."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+def save(path: Path, notebook: nbformat.NotebookNode, seconds: float) -> None:
+    """Writes a notebook with nothing in it that another machine, or another day, would write otherwise.
+
+    But for its times: those in its outputs, and the `seconds` that its cells ran, which `minutes.py` reckons with.
+    """
+    notebook.metadata = nbformat.from_dict({**METADATA, "seconds": round(seconds)})
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
         cell.metadata = nbformat.from_dict({name: cell.metadata[name] for name in ("tags",) if name in cell.metadata})

@@ -11,6 +11,7 @@ from ..answer import Answer
 from ..catalog import DEFAULT_MODEL
 from ..errors import WorkbookError
 from .estimates import Estimate, estimate
+from .question_file import questions_in
 from .questions import Source
 from .result import Answers, Summary
 from .run import END, Batch
@@ -24,6 +25,7 @@ __all__ = [
     "last_batch",
     "process_questions_as_completed",
     "process_questions_batch",
+    "questions_in",
 ]
 
 _last: Batch | None = None
@@ -46,14 +48,17 @@ async def process_questions_batch(
     save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], object] | None = None,
     progress: bool | None = None,
+    encoding: str | None = None,
 ) -> Answers:
     """Asks all questions, `max_concurrency` of them at a time: an `Answer` for each, in the order given.
 
     What it returns is a list with a `summary`. A failure is an `Answer` too (`success` is False) and does not touch the
     others. A question that comes twice is asked once; what is no question (NaN, an empty text) becomes a failed row.
 
-    - `questions`: a list, a column of a DataFrame, the path of a CSV file, any iterator or async iterator, read as it
-      is needed.
+    - `questions`: a list, a column of a DataFrame, any iterator or async iterator, read as it is needed; or the path
+      of a file (CSV, Excel, JSON lines, Parquet), read as a whole before anything is sent: see `questions_in`.
+      A question may also be a list of messages, as `chat.completions.create` takes it.
+      `encoding` is what a text file is in, where that cannot be told for sure; it is never guessed.
     - `instructions` go before each question, as the system message; `options` are further parameters of
       `chat.completions.create`, such as `{"temperature": 0}`.
     - `client`: any `AsyncOpenAI`; without it the workbook's own. Its own retries are switched off here.
@@ -93,7 +98,7 @@ async def process_questions_batch(
     settings = Settings(
         model=model,
         instructions=instructions,
-        options=options or {},
+        options={} if options is None else options,
         client=client,
         max_concurrency=max_concurrency,
         max_retries=max_retries,
@@ -105,6 +110,7 @@ async def process_questions_batch(
         save_to=save_to,
         on_progress=on_progress,
         progress=progress,
+        encoding=encoding,
     )
     global _last
     run = _last = Batch(questions, settings)
@@ -129,6 +135,7 @@ async def process_questions_as_completed(
     save_to: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Answer], object] | None = None,
     progress: bool | None = False,
+    encoding: str | None = None,
 ) -> AsyncIterator[Answer]:
     """Like `process_questions_batch`, and with the same settings; but gives each Answer as soon as it is there.
 
@@ -145,7 +152,7 @@ async def process_questions_as_completed(
     settings = Settings(
         model=model,
         instructions=instructions,
-        options=options or {},
+        options={} if options is None else options,
         client=client,
         max_concurrency=max_concurrency,
         max_retries=max_retries,
@@ -157,6 +164,7 @@ async def process_questions_as_completed(
         save_to=save_to,
         on_progress=on_progress,
         progress=progress,
+        encoding=encoding,
     )
     run = _last = Batch(questions, settings, keep=False)
     ready = run.ready = asyncio.Queue()

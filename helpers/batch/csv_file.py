@@ -1,121 +1,140 @@
-"""CSV files as people have them: read questions from one, write answers to one."""
+"""CSV files as people have them: the table that is in one, and a table of answers written to one."""
 
-import codecs
 import csv
 import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from itertools import dropwhile
-from pathlib import Path
+from statistics import fmean
 
 from ..answer import Answer
 from ..errors import BadInput
 from ..words import one_line, without_halves
+from .encodings import damage, decoded
 
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 EXCEL_NAMES_IT = re.compile(r'"?sep=([,;|\t])"?$', re.IGNORECASE)  # the first line that some spreadsheets write
-# the one old encoding that is told from its text: what it has beside ASCII, and what no text in it has
-WESTERN = "cp1252"
-WESTERN_TEXT = set("äöüÄÖÜßéèêëàâáãåæçîïíìñóòôõøœùúûÿÉÈÊÀÂÁÃÅÆÇÎÍÑÓÔÕØŒÙÚÛ€„“”‘’‚–—…«»‹›¿¡°§·•™©®²×±µ£\xa0")
-NOT_WESTERN = re.compile(r"[^\x00-\x7f]{3}|[a-zß-ÿ][À-Þ¿¡]|[a-z][‚„×][a-z]")
-UTF_8 = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
 FORMULA = re.compile(r"[\t\r]|\s*[=+\-@＝＋－＠]")  # also after blanks, and in full width
+MASKED = re.compile(rf"'+(?:{FORMULA.pattern})")  # an apostrophe before it makes it plain text
+ANSWER = tuple(field.name for field in fields(Answer))
+RARE = re.compile(r"\w+([:^~!&*])\w+(?:\1\w+)*")  # names of columns with another separator, such as nr:question
+NAMES = re.compile(r"[(\[\"']*(my|the)?_?(questions?|prompts?|texts?|titles?|names?|columns?)[)\]\"':]*", re.IGNORECASE)
 EXAMPLE = "a line of column names, such as question, and below it a line for each question"
 
 
 @dataclass(frozen=True)
-class CsvFile:
+class Table:
+    """What is in a file: the names of its columns, and its rows; what `was_taken` of it where that is to be said."""
+
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    encoding: str = "utf-8-sig"
-    separator: str = ","
-    names_separator: bool = False  # its first line is sep=;
-
-    @property
-    def is_western(self) -> bool:
-        """Whether it was read in an old encoding, which is to be said."""
-        return self.encoding == WESTERN
+    was_taken: str = ""  # such as: read as cp1252, as it is not in UTF-8
+    encoding: str | None = None  # where one was given
+    told: int | None = None  # the column of questions, where the kind of file tells it
 
     @property
     def of_questions(self) -> int | None:
         """Which column holds the questions, if that is clear: the only one, or the one of that name."""
         names = [name.lower() for name in self.columns]
-        return 0 if len(names) == 1 else names.index("question") if "question" in names else None
+        if self.told is not None:
+            return self.told
+        return 0 if len(names) == 1 else names.index("question") if names.count("question") == 1 else None
+
+    @property
+    def like_questions(self) -> int:
+        """The column that reads most like questions: with texts of several words in the most rows, and the longest."""
+
+        def likeness(number: int) -> tuple[int, float]:
+            words = [_words(cell) for cell in self.column(number)]
+            return sum(each > 1 for each in words), fmean(words or [0])
+
+        return max(range(len(self.columns)), key=likeness)
 
     def column(self, number: int) -> list[str]:
         """Its cells, "" for an empty one."""
         return [row[number].strip() if number < len(row) else "" for row in self.rows]
 
-    def in_pandas(self) -> str:
-        """The expression that gives the column which reads most like questions: that with the most words."""
-        texts = [" ".join(self.column(number)) for number in range(len(self.columns))]
-        number = max(range(len(texts)), key=lambda each: len(texts[each].split()))
-        how = f', sep="{self.separator}"'.replace("\t", "\\t") if self.separator != "," else ""
-        if self.encoding != "utf-8-sig":
-            how += f', encoding="{self.encoding}"'
-        how += ", skiprows=1" if self.names_separator else ""
-        if self.columns[number].endswith("?") or not self.columns[number]:  # no names: the first row is data, too
-            return f'pd.read_csv("{self.name}"{how}, header=None)[{number}]'
-        return f'pd.read_csv("{self.name}"{how})["{self.columns[number]}"]'
+
+def _words(text: str) -> float:
+    """How many words a cell has; a long word counts as more, as Chinese and Japanese have no blanks."""
+    return max(len(text.split()), len(text) / 6) if not text.replace(".", "").isdigit() else 0
 
 
-def read_table(name: str, content: bytes) -> CsvFile:
+def read_table(name: str, content: bytes, encoding: str | None = None, *, path: str | None = None) -> Table:
     """The file `name`; commas, semicolons, tabs or bars part its cells. Raises BadInput for what is no CSV file.
+
+    `path` is what to call it by in advice, and `encoding` what it is in; without that it is told, where it is certain.
 
     >>> file = read_table("list.csv", "id;Question\\n1;What is Python?".encode())
     >>> file.columns, file.column(file.of_questions)
     (('id', 'Question'), ['What is Python?'])
     """
-    text, encoding = _decoded(name, content)
+    how = f"`from helpers import questions_in` and questions=questions_in({path or name!r}, encoding={{}})"
+    text, found = decoded(name, content, encoding, how=how, preview=lambda text: _first_beyond_ascii(name, text))
+    columns, rows = _cells(name, text)
+    said = []
+    if encoding is None and not found.startswith("utf"):
+        said.append(f"read as {found}, as it is not in UTF-8")
+    if len(columns) == 1 and columns[0] and not any(map(NAMES.fullmatch, columns[0].split())):
+        said.append(f"its first line, {one_line(columns[0], 40)}, is taken for the name of the column")
+    if harm := damage(text):
+        said.append(harm)
+    return Table(name, columns, rows, "; ".join(said), encoding)
+
+
+def _cells(name: str, text: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     separator, is_named = _separator(text)
-    columns, rows = _table(name, _rows(name, text, separator, is_named))
-    return CsvFile(name, columns, rows, encoding, separator, is_named)
+    columns, rows = with_names(name, _rows(name, text, separator, is_named))
+    if columns == ANSWER:  # written by write_table
+        rows = tuple(tuple(cell[1:] if MASKED.match(cell) else cell for cell in row) for row in rows)
+    return columns, rows
 
 
-def questions_in(path: Path) -> list[str]:
-    """The questions of a file: those of its only column, or of its column "question".
-
-    Raises BadInput where there is no such file, where a line cannot be read, or where it is not clear which column
-    holds the questions. Says so where the file is not in UTF-8.
-    """
-    name = path.name
+def _first_beyond_ascii(name: str, text: str) -> str:
+    """The first question that shows in which encoding a text is."""
     try:
-        content = path.read_bytes()  # at once: a file that is changed meanwhile is asked as it was
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise BadInput(f"{name} cannot be opened ({why}).", "Check its name and its folder.") from error
-    file = read_table(name, content)
-    number = file.of_questions
-    if number is None:
-        raise BadInput(
-            f"{name} has the columns {', '.join(file.columns)}, and none of them is named question.",
-            f"Give one, such as questions={file.in_pandas()}.",
-        )
-    questions = file.column(number)
-    if file.is_western:
-        print(f"{name} is not in UTF-8; it is read as {WESTERN}. The first question: {one_line(questions[0], 80)}")
-    return questions
+        table = Table(name, *_cells(name, text))
+    except BadInput:
+        cells = text.splitlines()
+    else:
+        number = table.of_questions
+        cells = table.column(table.like_questions if number is None else number)
+    return next((cell for cell in [*cells, *text.splitlines()] if not cell.isascii()), text)
 
 
-def _table(name: str, rows: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """The names of the columns, and the rows below them."""
+def with_names(name: str, rows: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The names of the columns, and the rows below them; each is "" where the first row is data, too."""
     if not rows:
         raise BadInput(f"{name} is empty.", f"Choose a file that holds {EXAMPLE}.")
     columns = tuple(cell.strip() for cell in rows[0])
-    if len(columns) == 1 and _is_question(columns[0]):  # that is no name, but the first question
-        return ("",), rows
+    if _is_data(columns, rows[1:]):
+        return ("",) * len(columns), rows
     if len(rows) == 1:
         raise BadInput(f"{name} has no rows below its column names.", f"Choose a file that holds {EXAMPLE}.")
     return columns, rows[1:]
 
 
+def _is_data(first: tuple[str, ...], others: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether there are no names in the first row: a question, a number, or what is like the texts below it."""
+    if len(first) == 1:
+        return _is_question(first[0])
+    if any(cell.endswith("?") or cell.replace(".", "").isdigit() for cell in first):
+        return True
+    below = Table("", first, others)
+    if any(all(map(str.isdigit, below.column(number))) for number in range(len(first)) if others):
+        return False  # it is no number, and all below it are
+    cell = first[below.like_questions]
+    texts = list(filter(None, below.column(below.like_questions)))
+    return bool(texts) and _is_question(cell) and 2 * _words(cell) >= fmean(map(_words, texts))
+
+
 def _is_question(first: str) -> bool:
     """Whether the first line of a plain list is asked already: "Explain Python" is, "My questions" is a name."""
-    if first.endswith("?"):
-        return True
-    return len(first.split()) > 1 and not any(name in first.lower() for name in ("question", "prompt"))
+    words = first.split()
+    is_name = len(words) <= 3 and any(NAMES.fullmatch(word) for word in (words[:1] + words[-1:]))
+    return first.endswith(("?", "？", "؟")) or (len(words) > 1 and not is_name)
 
 
 def _separator(text: str) -> tuple[str, bool]:
@@ -125,9 +144,21 @@ def _separator(text: str) -> tuple[str, bool]:
     if named := EXCEL_NAMES_IT.match(first):
         return named[1], True
     most = max(SEPARATORS, key=first.count)
-    # a list of questions, in some of which there is a comma, is no table
-    is_list = _is_question(first.strip()) and len({line.count(most) for line in lines}) > 1
-    return "\t" if "\t" in first or is_list else most, False
+    other = RARE.fullmatch(first.strip())
+    if other and all(other[1] in line for line in lines):
+        return other[1], False
+    return "\t" if "\t" in first or _is_list(lines, most) else most, False
+
+
+def _is_list(lines: list[str], separator: str) -> bool:
+    """Whether it is a list of questions, in some of which there is a comma, and no table."""
+    starts = [line.split(separator)[0].strip(' "') for line in lines]
+    if not lines or not _is_question(lines[0].strip()) or any(start.isdigit() for start in starts):
+        return False
+    is_prose = all(
+        separator + " " in line and len(start.split()) > 1 for line, start in zip(lines, starts, strict=True)
+    )
+    return is_prose or len({line.count(separator) for line in lines}) > 1
 
 
 def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[str, ...], ...]:
@@ -135,7 +166,8 @@ def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[s
     lines = dropwhile(lambda line: not line.strip(), io.StringIO(text, newline=""))
     if is_named:
         next(lines)
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    has_blanks = re.search(rf'"{re.escape(separator)} +"', text) is not None  # between cells in quotes
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=has_blanks, strict=True)
     rows: list[tuple[str, ...]] = []
     columns = 0
     try:
@@ -150,7 +182,7 @@ def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[s
             if len(cells) > columns:
                 raise BadInput(
                     f"{name} cannot be read: its line {reader.line_num} has {len(cells)} cells, its first {columns}.",
-                    f"Put each text that has {SEPARATORS[separator]} in it into double quotes.",
+                    f"Put each text that has {SEPARATORS.get(separator, separator)} in it into double quotes.",
                 )
             rows.append(tuple(cells))
     except csv.Error as error:
@@ -166,54 +198,18 @@ def _rows(name: str, text: str, separator: str, is_named: bool) -> tuple[tuple[s
     return tuple(rows)
 
 
-def _decoded(name: str, content: bytes) -> tuple[str, str]:
-    """The text of a file, and its encoding. Raises BadInput where that cannot be told for sure: nothing is guessed."""
-    if content.startswith(b"PK\x03\x04"):
-        raise BadInput(
-            f"{name} is not a CSV file but a packed one, such as an Excel workbook.",
-            "Save it as “CSV UTF-8” in the program that made it, then choose what you saved.",
-        )
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    if encoding == "utf-8-sig" and b"\0" in content:
-        raise BadInput(
-            f"{name} is not a CSV file: it holds something else than text.",
-            "Save your questions as “CSV UTF-8” in a spreadsheet program, then choose what you saved.",
-        )
-    try:
-        return content.decode(encoding), encoding
-    except UnicodeDecodeError as error:
-        if encoding == "utf-8-sig" and (text := _western(content)) is not None:
-            return text, WESTERN
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadInput(
-            f"{name} cannot be read for sure: its line {line} is not in {encoding[:6].upper()}.",
-            f"Save it as “CSV UTF-8” in the program that made it; or name its encoding, such as gbk, in "
-            f'questions=pd.read_csv("{name}", encoding="gbk")["question"].',
-        ) from error
-
-
-def _western(content: bytes) -> str | None:
-    """The text, if it reads like a Western European one of an old spreadsheet program; other alphabets do not."""
-    if UTF_8.search(content):
-        return None  # most of it is in UTF-8
-    try:
-        text = content.decode(WESTERN)
-    except UnicodeDecodeError:
-        return None
-    is_odd = any(not char.isascii() and char not in WESTERN_TEXT for char in text) or NOT_WESTERN.search(text)
-    return None if is_odd else text
-
-
 def write_table(answers: Iterable[Answer]) -> bytes:
     """A row for each answer. It begins with a byte order mark: without it Excel takes UTF-8 for something else."""
-    columns = [field.name for field in fields(Answer)]
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows([_harmless(answer[column]) for column in columns] for answer in answers)
+    writer.writerow(ANSWER)
+    writer.writerows([_harmless(answer[column]) for column in ANSWER] for answer in answers)
     return without_halves(out.getvalue()).encode("utf-8-sig")
 
 
 def _harmless(value: object) -> object:
-    # Spreadsheet programs run a text that begins like a formula. An apostrophe before it makes it plain text.
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    # Spreadsheet programs run a text that begins like a formula. One that is masked already gets a second apostrophe,
+    # as reading takes one away.
+    if isinstance(value, str) and (FORMULA.match(value) or MASKED.match(value)):
+        return f"'{value}"
+    return value

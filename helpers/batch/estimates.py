@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -14,8 +14,9 @@ from ..session.account import at_once, has_budget, in_proportion, rate_limits
 from ..wire.totals import CHARACTERS, LIKELY
 from ..words import counted, duration, usd
 from . import progress
+from .messages import read_question
 from .pacer import is_same_limit
-from .questions import Source, open_questions
+from .questions import Source, open_questions, resolve
 from .settings import Repeats, Settings
 from .store import Store
 
@@ -57,6 +58,7 @@ def estimate(
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
     repeats: Repeats = "once",
+    encoding: str | None = None,
 ) -> Estimate:
     """What a batch of these questions will take; nothing is sent.
 
@@ -70,7 +72,7 @@ def estimate(
     >>> print(estimate(["What is Python?"] * 3 + ["What is Go?"], answer_tokens=100))  # doctest: +ELLIPSIS
     4 questions, 2 calls: about 220 tokens, 0.00010 USD, about ...
     """
-    each, _ = open_questions(questions)
+    each, _ = open_questions(resolve(questions, encoding))
     if isinstance(each, AsyncIterator):
         raise BadInput("An async iterator cannot be read here.", "Give a list of its questions.")
     settings = Settings(  # they are checked there, as a batch's own are
@@ -89,6 +91,7 @@ def estimate(
     for value in each:
         rows += 1
         try:
+            value = read_question(value)
             check_question(value)
         except BadInput:
             continue
@@ -115,12 +118,12 @@ def estimate(
     return Estimate(rows, calls, prompt, written, cost(model, prompt, written), seconds, because)
 
 
-def announce(questions: Source, total: int | None, settings: Settings, store: Store | None) -> None:
+def announce(questions: object, total: int | None, settings: Settings, store: Store | None) -> None:
     """Where there is a budget: says what a batch will take before anything is sent, without what is saved already."""
     if not has_budget() or settings.progress is False or total is None:
         return
-    each = open_questions(questions)[0]
-    assert isinstance(each, Iterator)  # it has a length
+    assert isinstance(questions, Iterable)  # it has a length
+    each = iter(questions)
     about = estimate(
         (value for value in each if store is None or not isinstance(value, str) or not store.saved(value)),
         model=settings.model,

@@ -137,7 +137,9 @@ class Summary:
             yield f"Speed: {speed}, {self.requests_per_answer:.2f} requests sent for each answer"
         if self.requests_per_minute and self.paced_by:
             share = f"; {self.share_of_limit:.0%} of it was used" if self.share_of_limit is not None else ""
-            yield f"Pace: {self.requests_per_minute:,.0f} requests a minute ({PACES[self.paced_by]}){share}"
+            # what is read from headers, or learned, is no more exact than this
+            pace = self.requests_per_minute if self.paced_by == "given" else float(f"{self.requests_per_minute:.2g}")
+            yield f"Pace: {pace:,.0f} requests a minute ({PACES[self.paced_by]}){share}"
 
 
 class Answers(list[Answer]):

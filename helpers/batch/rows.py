@@ -10,6 +10,7 @@ from ..errors import BadInput, WorkbookError
 from ..inputs import check_question
 from ..wire.failures import explain
 from ..wire.trace import OneCall
+from .messages import Conversation, read_question
 from .result import Summary
 from .store import Store
 
@@ -22,6 +23,7 @@ class Question:
     rows: list[int]
     since: float  # since when it has been waiting for a slot
     call: OneCall
+    messages: list[dict[str, Any]] | None = None  # of a conversation; else its text is the one message
     queued: float = 0.0  # seconds, before now
     served: float = 0.0  # seconds of all attempts
     attempts: int = 0
@@ -57,6 +59,7 @@ class Rows:
         if self._keep:
             self.answers.append(None)
         try:
+            value = read_question(value)
             check_question(value)
         except BadInput as error:
             failed = failure(value if isinstance(value, str) else str(value), self._model, error)
@@ -70,7 +73,8 @@ class Rows:
             self._remember(key, known)
             self._give(row, known)
         elif known is None:
-            question = self._known[key] = Question(text, [row], since, OneCall(since))
+            messages = value.messages if isinstance(value, Conversation) else None
+            question = self._known[key] = Question(text, [row], since, OneCall(since), messages)
             return question
         elif isinstance(known, Answer):
             self._summary.repeated += known.success

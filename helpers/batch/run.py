@@ -21,7 +21,7 @@ from . import progress
 from .breaker import Breaker
 from .estimates import FRAME, announce, tokens_in
 from .pacer import LOOK_AGAIN, Pacer, Ticket
-from .questions import Source, open_questions
+from .questions import Source, open_questions, resolve
 from .result import Answers, Summary
 from .rows import Question, Rows
 from .sender import Reply, Sender
@@ -39,8 +39,8 @@ class Batch:
 
     def __init__(self, questions: Source, settings: Settings, *, keep: bool = True) -> None:
         self._settings = settings
-        self._questions = questions
-        self._source, total = open_questions(questions)
+        self._questions = resolve(questions, settings.encoding)
+        self._source, total = open_questions(self._questions)
         self.summary = Summary(settings.max_concurrency, total)
         self._rows = Rows(settings.model, self.summary, self._give, keep=keep, each=settings.repeats == "each")
         self.ready: asyncio.Queue[Any] | None = None  # for who takes the answers as they come
@@ -165,7 +165,7 @@ class Batch:
         try:
             try:
                 with question.call:
-                    reply = await self._sender(question.text, question.attempts)
+                    reply = await self._sender(question.text, question.attempts, question.messages)
             finally:
                 self._last_back = time.perf_counter()
         except Exception as error:

@@ -67,8 +67,9 @@ class Sender:
         self._body = {"model": model, **options}
         self._shortcut = _shortcut(self._client, self._body)
 
-    async def __call__(self, question: str, attempt: int = 1) -> Reply:
-        body = {**self._body, "messages": [*self._first, {"role": "user", "content": question}]}
+    async def __call__(self, question: str, attempt: int = 1, messages: list[dict[str, Any]] | None = None) -> Reply:
+        own = [{"role": "user", "content": question}] if messages is None else messages
+        body = {**self._body, "messages": [*self._first, *own]}
         try:
             # the SDK's timeout is for each read; this one is for all of them
             async with asyncio.timeout(self._timeout):

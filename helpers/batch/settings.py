@@ -13,7 +13,7 @@ from ..errors import BadInput
 from ..inputs import check_callback, check_client, check_model, number, whole_number
 from ..numeric import LARGEST, SMALLEST
 from ..words import shortened
-from .questions import as_options
+from .options import as_options
 
 Repeats = Literal["once", "each"]  # how often a question is asked that comes several times
 
@@ -36,6 +36,7 @@ class Settings:
     save_to: Any = None
     on_progress: Callable[[Answer], object] | None = None
     progress: bool | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         check_model(self.model)
@@ -59,6 +60,10 @@ class Settings:
             raise BadInput(
                 f"progress={shortened(self.progress)} is neither True nor False.", "Give one, or leave it out."
             )
+        if not isinstance(self.encoding, str | None):
+            raise BadInput(
+                f"encoding={shortened(self.encoding)} is no name of an encoding.", 'Give one such as encoding="gbk".'
+            )
         check_repeats(self.repeats)
         if self.repeats == "each" and self.save_to is not None:
             raise BadInput(
@@ -76,7 +81,7 @@ class Settings:
         """What, besides the question, decides an answer. No key is in it."""
         job = {"endpoint": where, "model": self.model, "instructions": self.instructions, "options": self.options}
         try:
-            json.dumps(job, ensure_ascii=False).encode()
+            json.dumps(job, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
             raise BadInput(f"`options` or `instructions` cannot be sent ({error}).", "Give plain values.") from error
         return job
@@ -84,8 +89,8 @@ class Settings:
 
 def check_repeats(repeats: object) -> None:
     """Raises BadInput for what is neither "once" nor "each"."""
-    if repeats not in get_args(Repeats):
+    if not isinstance(repeats, str) or repeats not in get_args(Repeats):
         raise BadInput(
-            f"repeats={repeats!r} is not a way to treat a question that comes several times.",
+            f"repeats={shortened(repeats)} is not a way to treat a question that comes several times.",
             'Give "once" (one call, its answer in each row) or "each" (a call for each row).',
         )

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sqlite3
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import fields
@@ -19,18 +20,39 @@ from typing import Any
 
 from ..answer import Answer
 from ..errors import BadInput, WorkbookError
-from ..words import without_halves
+from ..words import shortened, without_halves
 
 APPLICATION_ID = int.from_bytes(b"AMCW", "big")  # in the file's header: whose database it is
 VERSION = 2  # of the tables below; a new field of Answer needs a new one, and a line in _upgrade
 PATIENCE = 5.0  # seconds that another program may keep the file locked
 PAGE = 100  # answers that answers() reads at once
 
+GIVE = 'Give one such as "answers.db".'
+OF_TABLES = {  # by the endings of their files, what writes one
+    ".csv": "to_csv",
+    ".tsv": "to_csv",
+    ".txt": "to_csv",
+    ".xlsx": "to_excel",
+    ".xls": "to_excel",
+    ".json": "to_json",
+    ".jsonl": "to_json",
+    ".parquet": "to_parquet",
+    ".html": "to_html",
+}
+
 UNSAVED = ("success", "error", "error_type")  # only successful answers are saved
 NEW = ("finish_reason",)  # since version 2
 TOKEN_LIMITS = ("max_completion_tokens", "max_tokens")  # the options that may cut an answer, and change nothing else
 FIELDS = [field.name for field in fields(Answer) if field.name not in UNSAVED]
 COLUMNS = ", ".join(FIELDS)
+KINDS: list[tuple[tuple[str, ...], Any, Any]] = [  # of columns: what may stand in them, and what stands for "not known"
+    (("answer", "finish_reason"), str, None),
+    (("tokens", "prompt_tokens", "completion_tokens"), int, None),
+    (("cost",), (int, float), None),
+    (("time", "queued"), (int, float), 0.0),
+    (("attempts",), int, 0),
+    (("question", "model"), str, ""),
+]
 SCHEMA = f"""
     PRAGMA application_id = {APPLICATION_ID};
     PRAGMA user_version = {VERSION};
@@ -101,7 +123,7 @@ class Store:
             except (sqlite3.Error, OSError) as error:
                 raise _in_words(error, self.path) from error
             self._opened = opened.pop_all()
-        self._closed = False
+        self._closed = self._warned = False
         self._failure: Exception | None = None
         self._waiting: SimpleQueue[tuple[list[Any], asyncio.Future[Exception | None]] | None] = SimpleQueue()
         self._thread = Thread(target=self._write, name=f"saves to {self.path.name}", daemon=True)
@@ -138,7 +160,14 @@ class Store:
 
     def _answer(self, job: int, question: str) -> Answer | None:
         rows = self._rows(f"SELECT {COLUMNS} FROM answers WHERE job = ? AND question = ?", job, question)
-        return _read(rows[0]) if rows and not _is_blank(rows[0][FIELDS.index("answer")]) else None
+        if not rows:
+            return None
+        text = rows[0][FIELDS.index("answer")]
+        if not isinstance(text, str | None) and not self._warned:
+            self._warned = True
+            what = "an answer that is no text, which somebody else must have written; it is asked again"
+            warnings.warn(f"{self.path.name} has {what}.", stacklevel=2)
+        return None if _is_blank(text) else _read(rows[0])
 
     def _fits(self, answer: Answer, limit: int | None) -> bool:
         """Whether the present limit of tokens would not have cut it; `limit` is the one that it came under."""
@@ -230,11 +259,15 @@ class Store:
 
 
 def _read(values: Sequence[Any]) -> Answer:
-    return Answer(**dict(zip(FIELDS, values, strict=True)))
+    """What is of another type than its column, as another program may have left it, is not known."""
+    found = dict(zip(FIELDS, values, strict=True))
+    for names, kinds, unknown in KINDS:
+        found.update((name, unknown) for name in names if not isinstance(found[name], kinds))
+    return Answer(**found)
 
 
-def _is_blank(text: str | None) -> bool:
-    return not (text or "").strip()
+def _is_blank(text: object) -> bool:
+    return not (isinstance(text, str) and text.strip())
 
 
 def _is_whole(answer: Answer, limit: int | None) -> bool:
@@ -268,8 +301,17 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     try:
         found = Path(path).resolve()
         other = found.exists() and not found.is_file()
-    except (TypeError, ValueError, OSError) as error:
-        raise BadInput(f"{path!r} cannot be the name of a file.", 'Give one such as "answers.db".') from error
+    except (TypeError, ValueError, OSError, RuntimeError) as error:  # NUL, half a character, a link to itself, a number
+        why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise BadInput(f"{shortened(path)} cannot be the name of a file{why}.", GIVE) from error
+    if found.is_symlink():  # from Python 3.13 on, one that leads to itself is left as it is
+        raise BadInput(f"{shortened(path)} is a link that leads to itself.", GIVE)
+    if found.suffix.lower() in OF_TABLES and not found.exists():
+        raise BadInput(
+            f"save_to={str(path)!r}: what is saved while a batch runs is an SQLite file, and {found.suffix} is none.",
+            f"Give save_to={found.with_suffix('.db').name!r}; a table is written afterwards, with pandas: "
+            f"pd.DataFrame(answers).{OF_TABLES[found.suffix.lower()]}({found.name!r}).",
+        )
     if other:
         raise BadInput(f"{str(found)!r} is {'a folder' if found.is_dir() else 'not a file'}.", "Give a file's name.")
     if not found.parent.is_dir():

@@ -85,7 +85,7 @@ def _number(known: list[Any], thing: object) -> int:
 def main(report: str, address: str, program: str, *arguments: str) -> None:
     reporter = Reporter(report)
     # a `connect()` in the program leads to the check's mock API, too
-    state.door, state.practice_url = SimpleNamespace(api=None), address
+    state.doors, state.practice_url = [SimpleNamespace(api=None)], address
     send.install()
     send.observers.append(reporter.sent)
     reporter.refused = _stays.enter_context(fence(address, lambda: True))

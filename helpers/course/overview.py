@@ -97,7 +97,7 @@ def welcome() -> Welcome:
     Practice mode: ...
     <BLANKLINE>
     Lessons: 0 of ... done
-    · 00 Start here (5 min)
+    · 00 Start here (11 min)
     ...
     """
     return Welcome()

@@ -6,22 +6,13 @@ from numbers import Real
 from random import Random
 from typing import Literal, get_args
 
-from ..errors import BadInput
+from ..errors import OPENAI_SAYS, BadInput
 from ..numeric import SMALLEST, real, whole
+from ..words import shortened
 from .answers import plain
 
 Fault = Literal["rate_limited", "server_error", "dropped", "hanging", "refused"]
 KINDS: tuple[Fault, ...] = get_args(Fault)
-
-# by the error's code, what is said of it. The old code is its own type; the others have it as theirs.
-OLD_CODE = "insufficient_quota"
-OUT_OF_CREDIT = {
-    "credit_balance_exhausted": "Your credit balance is used up. Add credit to go on.",
-    "organization_spend_limit_exceeded": "Your organization has reached its spend limit.",
-    "project_spend_limit_exceeded": "Your project has reached its spend limit.",
-    "organization_usage_limit_exceeded": "Your organization has reached its usage limit for this month.",
-    OLD_CODE: "You exceeded your current quota, please check your plan and billing details.",
-}
 
 # A share of all requests, one question, several questions, or how many requests of each question.
 Who = float | str | Iterable[str] | Mapping[str, int]
@@ -42,7 +33,7 @@ class Faults:
     burst: float | None = None  # requests that may come at once; None: a minute's worth
     rate_limit_headers: bool = True  # False: like the endpoints that send no x-ratelimit-* headers
     expired_key: bool = False
-    no_quota: bool | str = False  # True: the first of OUT_OF_CREDIT; or the code of another
+    no_quota: bool | str = False  # True: the first of OPENAI_SAYS; or the code of another
 
     def __post_init__(self) -> None:
         shares = 0.0
@@ -51,7 +42,7 @@ class Faults:
             if isinstance(who, Real):
                 if (share := real(who, 0, 1)) is None:
                     raise BadInput(
-                        f"{kind}={who!r} is not a share.",
+                        f"{kind}={shortened(who)} is not a share.",
                         "Give a number from 0 to 1 (0.1 is one request in ten), a question, or a list of questions.",
                     )
                 object.__setattr__(self, kind, share)
@@ -69,22 +60,22 @@ class Faults:
             if limit is None and name == "burst":
                 continue
             if real(limit, SMALLEST) is None:
-                raise BadInput(f"{name}={limit!r} is not a limit.", "Give a number above 0.")
+                raise BadInput(f"{name}={shortened(limit)} is not a limit.", "Give a number above 0.")
         if self.burst is not None and self.burst < 1:
-            raise BadInput(f"burst={self.burst!r} lets no request through.", "Give 1 or more.")
+            raise BadInput(f"burst={shortened(self.burst)} lets no request through.", "Give 1 or more.")
         if self.retry_after is not None and real(self.retry_after, 0) is None:
-            raise BadInput(f"retry_after={self.retry_after!r} is no waiting time.", "Give seconds, 0 or more.")
+            raise BadInput(f"retry_after={shortened(self.retry_after)} is no waiting time.", "Give seconds, 0 or more.")
         if not isinstance(self.no_quota, bool) and self.out_of_credit is None:
             raise BadInput(
-                f"no_quota={self.no_quota!r} is no code for that.",
-                f"Give True, or one of these: {', '.join(OUT_OF_CREDIT)}.",
+                f"no_quota={shortened(self.no_quota)} is no code for that.",
+                f"Give True, or one of these: {', '.join(OPENAI_SAYS)}.",
             )
 
     @property
     def out_of_credit(self) -> str | None:
         """The code of the error that each call gets; None where they are answered."""
-        code = next(iter(OUT_OF_CREDIT)) if self.no_quota is True else self.no_quota
-        return code if isinstance(code, str) and code in OUT_OF_CREDIT else None
+        code = next(iter(OPENAI_SAYS)) if self.no_quota is True else self.no_quota
+        return code if isinstance(code, str) and code in OPENAI_SAYS else None
 
     def strike(self, question: str, nth: int, rng: Random) -> Fault | None:
         """The fault that the `nth` request (from 1) with this question gets, or None."""
@@ -127,7 +118,7 @@ def _chosen(kind: str, who: object) -> dict[str, int]:
     for question, times in chosen.items():
         if not isinstance(question, str) or whole(times, 0) is None:
             raise BadInput(
-                f"{kind} cannot be read: {who!r}.",
+                f"{kind} cannot be read: {shortened(who)}.",
                 'Give a share such as 0.1, a question, a list of questions, or {"a question": how many times}.',
             )
     return {plain(question): times for question, times in chosen.items()}

@@ -5,19 +5,17 @@ Only who means this computer is answered: a page in a browser whose name was mad
 
 import asyncio
 import threading
-from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 
+from ..open_files import room
 from .api import MockAPI
 from .connections import Connection, Connections
 from .requests import Refused
 
 MOST_BYTES = 64 * 1024 * 1024  # of a request; far more than any prompt
 TICK = 0.05  # seconds; how often a hanging request looks whether the API was closed
-MOST_FILES = 8_192  # open at once; each call in flight takes two, and macOS begins with 256
-FILES_OF_OTHERS = 128  # that the rest of the process has open, about
 PATIENCE = 30.0  # seconds that a request may take to come whole; here it takes milliseconds
 HERE = ("127.0.0.1", "localhost", "[::1]")
 
@@ -38,8 +36,7 @@ class Server:
         self.url = ""
         self._hosts = names
         self._patience = patience
-        files = _allow_many_connections()
-        self._most = most or max(64, (files - FILES_OF_OTHERS) // 2)
+        self.most = most or room() // 2  # a call from this process has both of its ends open here
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(_only_the_servers_own)
         self._started = threading.Event()
@@ -75,7 +72,7 @@ class Server:
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
         await runner.setup()
         assert runner.server is not None
-        connections = Connections(runner.server, self._patience, self._most)
+        connections = Connections(runner.server, self._patience, self.most)
         self._listening = await self._loop.create_server(connections, "127.0.0.1", 0, backlog=1024)
         port = self._listening.sockets[0].getsockname()[1]
         self._names = {f"{name}:{port}" for name in self._hosts}
@@ -90,6 +87,8 @@ class Server:
         hosts = request.headers.getall("Host", [])
         if len(hosts) != 1 or hosts[0].lower() not in self._names:
             return _misdirected(hosts)
+        if request.host not in (hosts[0], hosts[0].rpartition(":")[0]):  # the address may name one, too, as for a proxy
+            return _misdirected([request.host])
         body = await request.read()
         connection.whole()
         try:
@@ -127,20 +126,6 @@ def _misdirected(hosts: list[str]) -> web.Response:
     response = web.json_response(error.body, status=error.status)
     response.force_close()
     return response
-
-
-def _allow_many_connections() -> int:
-    """Raises this process's limit on open files as far as it may, and gives it; Windows has no such limit."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-        if soft != resource.RLIM_INFINITY and soft < most:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-            soft = most
-        return MOST_FILES if soft == resource.RLIM_INFINITY else min(soft, MOST_FILES)
-    return MOST_FILES
 
 
 def _only_the_servers_own(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:

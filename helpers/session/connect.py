@@ -6,6 +6,7 @@ from ..errors import BadInput
 from ..wire import clients
 from .going_live import check, find_access, go_live
 from .live.access import NoKey
+from .pandas_tables import align_texts_left
 from .practice import SEED, practise
 from .state import require_connection, state
 
@@ -44,6 +45,7 @@ def connect(
     >>> connect()
     Practice mode: a mock API on this computer answers. No key, no cost, no network needed.
     """
+    align_texts_left()
     if not live:
         if base_url is not None or key_from is not None or budget is not None:
             raise BadInput("An address, a key and a budget are for live mode.", "Say connect(live=True, …).")

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 
 from .. import sdk
-from ..wire import clients, failures
+from ..errors import WorkbookError
+from ..wire import clients, failures, send
 from ..wire.exchange import Exchange
 from ..wire.model_calls import is_model_call
 from . import environment, live
@@ -54,24 +55,43 @@ def go_live(access: Access, listed: Listed | None, amount: float | None = None) 
         state.own = {}
         if access.origin == TYPED:  # for when it goes live again; in memory only
             state.typed[origin_of(access.url)] = access.key
-        guard_with(_keep_to_the_budget)
+        guard_with(_keep_key_and_budget)
         if _in_place_of not in failures.advisers:
             failures.advisers.append(_in_place_of)
         most = budget_now() if amount is None else checked_budget(amount)
         bill = state.bills["live"]
         bill.looks_ahead = True
         now = live.Live(access, listed, Budget(most, bill), bill, print)
-        if state.live is not None and state.live.access == access:
-            now.knows_already(state.live)
+        if state.live is not None:
+            now.comes_after(state.live)
         state.mode, state.url, state.live = "live", access.url, now
         clients.forget(before)
         keep_awake()
     return now.banner()
 
 
-def _keep_to_the_budget(exchange: Exchange) -> None:
-    if (now := live_now()) and is_model_call(exchange, known_keys):
-        now.before(exchange)
+def _keep_key_and_budget(exchange: Exchange) -> None:
+    """Stops what would take the key elsewhere, or cost more than is allowed."""
+    if live.checking.get() or state.live is None:
+        return
+    if state.is_played:
+        _stay_in_the_block(exchange)
+        return
+    state.live.keep_the_key(exchange)
+    if is_model_call(exchange, known_keys):
+        state.live.before(exchange)
+
+
+def _stay_in_the_block(exchange: Exchange) -> None:
+    """While the mock API plays the service, no other is asked: nothing is to be charged."""
+    url = exchange.url
+    is_played = url.host in send.routes or (state.practice_url and str(url).startswith(state.practice_url))
+    if is_played or not is_model_call(exchange, known_keys):
+        return
+    raise WorkbookError(
+        f"Within faults() the mock API answers, and nothing is charged: a call to {url.netloc.decode()} was not sent.",
+        "Send it before the block, or after it.",
+    )
 
 
 def _in_place_of(model: str) -> str | None:

@@ -12,6 +12,7 @@ from .. import sdk
 from ..errors import BadInput, WorkbookError
 from ..mock_api import Faults, MockAPI, MockTransport
 from ..mock_api.faults import SETTINGS
+from ..numeric import real
 from ..wire import clients, send
 from ..wire.exchange import BY_THE_SDK, Exchange
 from ..wire.model_calls import is_for_azure, is_model_call
@@ -20,6 +21,7 @@ from .awake import keep_awake
 from .environment import IN_PROCESS, PRACTICE_KEY, PRACTICE_URL
 from .state import changing, environment_so_far, guard_with, known_keys, live_now, state
 
+MANY = 1_000  # connections that a client of the SDK may open
 SEED = 5  # of the draws that everybody gets who asks for no other
 
 
@@ -40,9 +42,9 @@ def practise(seed: int = SEED) -> None:
 def point_at_practice(api: MockAPI) -> None:
     guard_with(_stay_here)
     environment.set_aside(os.environ, state.own)
-    if state.door is None:
-        state.practice_url = _open_door(api)
-    state.door.api = api
+    if not state.doors:
+        state.practice_url = _open_doors(api)
+    _answer_from(api)
     state.mode, state.url = "practice", state.practice_url
     os.environ["OPENAI_BASE_URL"] = state.url
     os.environ["OPENAI_API_KEY"] = PRACTICE_KEY
@@ -50,16 +52,27 @@ def point_at_practice(api: MockAPI) -> None:
     keep_awake()
 
 
-def _open_door(api: MockAPI) -> str:
-    """Starts the server, or, where no socket can be had, leads calls to the mock API inside this process."""
+def _open_doors(api: MockAPI) -> str:
+    """Starts the server, and gives its address; where no socket can be had, calls stay inside this process.
+
+    So they do where the system allows few open files: then the server is left to other processes.
+    """
     try:
         from ..mock_api.server import Server
 
-        state.door = server = Server(api)
-        return server.url
+        server = Server(api)
+        state.doors, url = [server], server.url
     except (OSError, ImportError, RuntimeError):  # no socket, no aiohttp, no threads
-        state.door = send.routes[IN_PROCESS] = MockTransport(api)
-        return f"http://{IN_PROCESS}/v1"
+        url = f"http://{IN_PROCESS}/v1"
+    if not state.doors or state.doors[0].most < MANY:
+        inside = send.routes[urlsplit(url).netloc] = MockTransport(api)
+        state.doors.append(inside)
+    return url
+
+
+def _answer_from(api: MockAPI) -> None:
+    for door in state.doors:
+        door.api = api
 
 
 @asynccontextmanager
@@ -80,8 +93,8 @@ async def answered_by(api: MockAPI) -> AsyncIterator[str]:
         with bill.paused():
             yield state.url
     finally:
-        vars(state).update(session, door=state.door, practice_url=state.practice_url)
-        state.door.api = state.api or api
+        vars(state).update(session, doors=state.doors, practice_url=state.practice_url)
+        _answer_from(state.api or api)
         environment.become(environ)
         send.guards[:] = guards
         await clients.keep_only(kept)
@@ -192,10 +205,10 @@ def _in_place_of_the_service(api: MockAPI) -> Iterator[None]:
 def _pace() -> float:
     text = os.environ.get("WORKBOOK_PACE", "1")
     try:
-        pace = float(text)
+        pace = real(float(text), 0.001, 1_000)
     except ValueError:
-        pace = 0.0
-    if not 0.001 <= pace <= 1_000:
+        pace = None
+    if pace is None:
         raise BadInput(
             f"The environment variable WORKBOOK_PACE is {text!r}.",
             "Set it to a number from 0.001 to 1000 (1 is lifelike, 0.1 ten times as fast), or remove it.",

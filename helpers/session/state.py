@@ -30,7 +30,7 @@ class State:
         self.api: MockAPI | None = None
         self.url = ""  # where calls go
         self.practice_url = ""
-        self.door: Any = None  # what serves the mock API at practice_url: it answers from its attribute `api`
+        self.doors: list[Any] = []  # what serves the mock API at practice_url: each answers from its attribute `api`
         # the learner's own settings, kept while practice mode, or live mode, has others in their place; never shown
         self.own: environment.Own = {}
         self.bills = {"practice": Totals(), "live": Totals()}

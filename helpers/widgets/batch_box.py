@@ -11,8 +11,10 @@ import ipywidgets
 
 from ..answer import Answer
 from ..batch import csv_file, estimate, process_questions_batch
-from ..batch.csv_file import CsvFile
+from ..batch.csv_file import Table as FileTable
+from ..batch.encodings import UnknownEncoding
 from ..batch.estimates import beside_budget
+from ..batch.question_file import ENDINGS, read_file
 from ..batch.result import NOT_DONE, cut_in_words
 from ..errors import BadInput, WorkbookError
 from ..finish_reasons import how_cut
@@ -23,7 +25,7 @@ from ..timeline import svg
 from ..wire.trace import Trace
 from ..words import counted, duration, one_line, usd
 from .base import FRAME, Box, Line, button, row, working_for
-from .front import Column, Table, TextField
+from .front import Column, FileField, Table, TextField
 
 MOST = 50  # calls in flight
 LONGEST = 4_000  # characters of a text in the table; the file has all of it
@@ -46,7 +48,8 @@ class BatchBox(Box):
 
     def __init__(self, questions: Iterable[str], model: str, max_concurrency: int) -> None:
         super().__init__()
-        self._file: CsvFile | None = None
+        self._file: FileTable | None = None
+        self._unread: tuple[str, bytes] | None = None  # a file whose encoding is not known yet
         self._run: _Job | None = None
         self._field = TextField(
             self.on_loop(self._start),
@@ -54,8 +57,10 @@ class BatchBox(Box):
             value="\n".join(" ".join(question.split()) for question in questions),
             rows=5,
         )
-        self._upload = ipywidgets.FileUpload(accept=".csv", multiple=False, description="Or choose a CSV file")
+        self._upload = FileField(label="Or choose a file", accept=",".join(ENDINGS))
         self._upload.observe(self.on_loop(self._chosen), "value")
+        self._encoding = ipywidgets.Dropdown(description="It reads right as", options=[("", None)])
+        self._encoding.observe(self.on_loop(self._told_encoding), "value")
         self._column = ipywidgets.Dropdown(description="Column of the questions", options=[("", None)])
         self._column.observe(self.on_loop(self._describe), "value")
         self._pasted = button("Use the pasted text instead", self.on_loop(self._back_to_the_text), name="pasted")
@@ -79,12 +84,12 @@ class BatchBox(Box):
         self._picture.add_class("workbook-picture")
         self._totals = Line(name="totals")
         self._totals.say(spending())
-        for labelled in (self._column, self._model, self._limit):
+        for labelled in (self._encoding, self._column, self._model, self._limit):
             labelled.add_class("workbook-labelled")
-        _hide(self._column, self._pasted, self._bar)
+        _hide(self._encoding, self._column, self._pasted, self._bar)
         self.show(
             self._field,
-            row(self._upload, self._column, self._pasted),
+            row(self._upload, self._encoding, self._column, self._pasted),
             self._source,
             row(self._model, self._limit),
             row(self._go, self._stop),
@@ -100,7 +105,7 @@ class BatchBox(Box):
     def __repr__(self) -> str:
         if self._run is None:
             return (
-                "Batch box: paste questions or choose a CSV file, press Run, and watch the answers come in.\n"
+                "Batch box: paste questions or choose a file, press Run, and watch the answers come in.\n"
                 "(It works where this cell is run in JupyterLab.)"
             )
         few = sorted(self._run.answers.items())[:3]
@@ -120,15 +125,33 @@ class BatchBox(Box):
     def _chosen(self, *_: object) -> None:
         if not self._upload.value:
             return
-        chosen = self._upload.value[0]
+        chosen, self._upload.value = self._upload.value[0], []  # not kept: it would be saved with the notebook
+        self._read(chosen["name"], bytes(chosen["content"]))
+
+    def _told_encoding(self, *_: object) -> None:
+        if self._unread is not None and self._encoding.value is not None:
+            self._read(*self._unread, self._encoding.value)
+
+    def _read(self, name: str, content: bytes, encoding: str | None = None) -> None:
         try:
-            file = csv_file.read_table(chosen["name"], bytes(chosen["content"]))
+            file = read_file(name, content, encoding)
+        except UnknownEncoding as error:
+            texts = [(f"{each}: {text}", each) for each, text in error.likely.items()]
+            self._encoding.options = [("…", None), *texts]
+            self._encoding.value = None
+            self._unread = name, content
+            _hide(self._encoding, self._pasted, on=False)
+            _hide(self._column)
+            self._source.say(str(_unread(name)))
+            return
         except BadInput as error:
-            kept = f" Until then {self._file.name} stays in use." if self._file else ""
+            kept = f" Until then {self._file.name} stays in use." if self._file and not self._unread else ""
             self._source.say(f"{error}{kept}")
-            self._upload.value = ()  # so that the same file, mended, can be chosen again
             return
         self._file = file
+        if encoding is None:
+            self._unread = None
+            _hide(self._encoding)
         names = [(name or f"(column {number})", number - 1) for number, name in enumerate(file.columns, 1)]
         self._column.options = [("…", None), *names]
         self._column.value = file.of_questions
@@ -137,8 +160,8 @@ class BatchBox(Box):
         self._describe()
 
     def _back_to_the_text(self, *_: object) -> None:
-        self._file, self._upload.value = None, ()
-        _hide(self._column, self._pasted)
+        self._file, self._unread = None, None
+        _hide(self._encoding, self._column, self._pasted)
         self._source.say("")
 
     def _describe(self, *_: object) -> None:
@@ -155,15 +178,17 @@ class BatchBox(Box):
         skipped = f"; {counted(empty, 'empty cell')} skipped" if empty else ""
         first = one_line(questions[0], 80)
         found = f"{counted(len(questions), 'question')} from {self._file.name}{named}{skipped}"
-        old = f" (read as {self._file.encoding}, as it is not in UTF-8)" if self._file.is_western else ""
+        old = f" ({self._file.was_taken})" if self._file.was_taken else ""
         self._source.say(f"{found}{old}. The first: {first}")
 
     def _questions(self) -> list[str]:
         """Raises BadInput where there are none, or one that cannot be sent."""
+        if self._unread is not None and self._encoding.value is None:
+            raise _unread(self._unread[0])
         if self._file is None:
             questions = list(filter(None, map(str.strip, self._field.value.splitlines())))
             if not questions:
-                raise BadInput("There are no questions.", "Write one a line into the field, or choose a CSV file.")
+                raise BadInput("There are no questions.", "Write one a line into the field, or choose a file.")
         else:
             name, column = self._file.name, self._column.value
             if column is None:
@@ -398,6 +423,13 @@ def _estimated(run: _Job, limit: int) -> str:
     return f" {beside_budget(estimate(run.questions, model=run.model, max_concurrency=limit))}"
 
 
+def _unread(name: str) -> BadInput:
+    return BadInput(
+        f"{name} is not in UTF-8, and what it is in cannot be told for sure.",
+        "Choose the line in which the question reads right.",
+    )
+
+
 def _checked_limit(limit: object) -> int:
     what_to_do = f"Give a whole number from 1 to {MOST}, such as 10."
     return whole_number(limit, "The limit in flight is {}.", what_to_do, least=1, most=MOST)
@@ -406,14 +438,14 @@ def _checked_limit(limit: object) -> int:
 def batch_box(
     questions: Iterable[str] | None = None, *, model: str | None = None, max_concurrency: int = 10
 ) -> BatchBox:
-    """A box to ask many questions: pasted or from a CSV file; with progress, a table of the answers, and a CSV file.
+    """A box to ask many questions: pasted or from a file; with progress, a table of the answers, and a CSV file.
 
     `questions` are written into its field, one a line (a line break within one becomes a space), `model` and
     `max_concurrency` (1 to 50) are set beforehand; all can be changed there. `answers` of the box are those that are
     there, for `pd.DataFrame(box.answers)`. Raises BadInput for what cannot be asked.
 
     >>> batch_box(["What is Python?", "What is Go?"])
-    Batch box: paste questions or choose a CSV file, press Run, and watch the answers come in.
+    Batch box: paste questions or choose a file, press Run, and watch the answers come in.
     (It works where this cell is run in JupyterLab.)
     """
     if model is None:

@@ -1,4 +1,4 @@
-"""Controls that ipywidgets lacks: fields for much text and for a password, a slider with a name, a table to sort."""
+"""Controls that ipywidgets lacks: fields for much text, a file, a password; a slider with a name, a table to sort."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +37,15 @@ class TextField(anywidget.AnyWidget):
                 sent()
 
         self.on_msg(receive)
+
+
+class FileField(anywidget.AnyWidget):
+    """A button with which a file is chosen: `value` has its `name` and `content`, and is to be emptied when taken."""
+
+    _esm = _javascript("file_field.js")
+    label = traitlets.Unicode("").tag(sync=True)
+    accept = traitlets.Unicode("").tag(sync=True)
+    value: Any = traitlets.List(traitlets.Dict()).tag(sync=True, echo_update=False)
 
 
 class Beside(NamedTuple):

@@ -1,6 +1,7 @@
 """What the body of a request asks, and what the body of its answer tells."""
 
 import json
+import re
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,6 +9,10 @@ from typing import Any, NamedTuple
 
 TAIL = 8_192  # bytes kept of a stream's end: there it tells its usage
 MUCH = 65_536  # bytes; of a body that is longer nothing is kept but what it tells
+# of the prompt, of the answer, and of both: in chat completions, and in the Responses API
+USAGE = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), ("total_tokens",))
+ITS_USAGE = re.compile(rb'(?<!\\)"usage"\s*:\s*(?=\{)')  # and not within a text, where quotes have a backslash
+END = re.compile(rb"data: ?\[DONE\]")
 
 
 class RequestSummary(NamedTuple):
@@ -28,11 +33,11 @@ class Usage(NamedTuple):
 
 
 class ResponseSummary(NamedTuple):
-    """What an answer tells beside its text: the tokens used, or the code of the error and its kind (`type`)."""
+    """What an answer tells beside its text: the tokens used, or the code of the error, and all of it (`said`)."""
 
     usage: Usage = Usage()
     code: str | None = None
-    kind: str | None = None
+    said: Any = None
 
 
 class Completion(NamedTuple):
@@ -74,15 +79,17 @@ def request_body(request: Any) -> bytes | None:
 
 def read_request(body: bytes | None) -> RequestSummary:
     """
+    What is asked stands in `messages`, with other calls in `input` or `prompt`.
+
     >>> read_request(b'{"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is Go?"}]}')
     RequestSummary(model='gpt-6-luna', question='What is Go?', stream=False, size=81)
     """
     if body is None:
         return RequestSummary()
     content = read_json(body)
-    messages = content.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else None
-    question = last.get("content") if isinstance(last, dict) else None
+    asked = next((content[name] for name in ("messages", "input", "prompt") if content.get(name)), None)
+    last = asked[-1] if isinstance(asked, list) else asked
+    question = last.get("content") if isinstance(last, dict) else last
     if isinstance(question, list):
         question = "".join(str(part.get("text") or "") for part in question if isinstance(part, dict))
     return RequestSummary(
@@ -106,28 +113,47 @@ def summarize(content: dict[str, Any]) -> ResponseSummary:
     >>> summarize({"usage": {"prompt_tokens": 3, "completion_tokens": 4}}).usage.total_tokens
     7
     """
-    problem = content.get("error")
-    told = [problem.get(name) for name in ("code", "type")] if isinstance(problem, dict) else [None, None]
-    code, kind = (each if isinstance(each, str) else None for each in told)
-    return ResponseSummary(read_usage(content.get("usage")), code, kind)
+    usage, problem = read_usage(_usage_in(content)), content.get("error")
+    code = problem.get("code") if isinstance(problem, dict) else None
+    said = content if usage == Usage() and not content.keys() & {"choices", "data", "output"} else None
+    return ResponseSummary(usage, code if isinstance(code, str) else None, said)
 
 
 def read_usage(usage: object) -> Usage:
     """The tokens in a `usage`, as JSON or as the SDK's object; None where it does not say.
 
-    Reasoning is paid like the answer. Where a service counts it in the total only, it is put with the answer.
+    Reasoning is paid like the answer. Where a service counts it in the total only, it is put with the answer. The
+    Responses API has other names for them; embeddings have no answer that is counted, and one that is missing follows
+    from the other two.
 
     >>> read_usage({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 107})
     Usage(prompt_tokens=3, completion_tokens=104, total_tokens=107)
+    >>> read_usage({"input_tokens": 3, "output_tokens": 4})
+    Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7)
+    >>> read_usage({"prompt_tokens": 3, "total_tokens": 3})
+    Usage(prompt_tokens=3, completion_tokens=0, total_tokens=3)
     """
     content = usage if isinstance(usage, dict) else getattr(usage, "__dict__", {})
-    counts = [content.get(name) for name in Usage._fields]
     # an answer is not lost because of odd numbers beside it
-    prompt, completion, total = (each if type(each) is int and each >= 0 else None for each in counts)
+    prompt, completion, total = (_count(content, *names) for names in USAGE)
+    if total is not None and (prompt is None) != (completion is None):
+        known = prompt if completion is None else completion
+        other = max(0, total - (known or 0))
+        prompt, completion = (prompt, other) if completion is None else (other, completion)
     if prompt is not None and completion is not None:
         total = max(prompt + completion, total or 0)
         completion = total - prompt
     return Usage(prompt, completion, total)
+
+
+def _count(content: dict[str, Any], *names: str) -> int | None:
+    counts = (content.get(name) for name in names)
+    return next((each for each in counts if type(each) is int and each >= 0), None)
+
+
+def _usage_in(content: dict[str, Any]) -> Any:
+    """Where an answer tells its usage; the last event of a stream of the Responses API has the whole answer in it."""
+    return content.get("usage") or _of(content.get("response"), "usage")
 
 
 def read_completion(content: object) -> Completion:
@@ -201,7 +227,7 @@ def _said_in_place(content: object) -> object:
 def read_json(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # none, or one that is nested a thousand times
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -240,16 +266,21 @@ class StreamReader:
     @property
     def broken_off(self) -> bool:
         """Whether it is a stream of events whose end has not come."""
-        return self._events and b"data: [DONE]" not in self._tail
+        return self._events and END.search(self._tail) is None
 
 
 def _last_event(tail: bytes) -> dict[str, Any]:
-    """The last event of a stream that tells the usage."""
+    """The last event of a stream that tells the usage; of one that is longer than the tail, the usage alone."""
     for line in reversed(tail.split(b"\n")):
-        if line.startswith(b"data: {") and b'"usage"' in line:
-            event = read_json(line.removeprefix(b"data: "))
-            if event.get("usage"):
-                return event
+        if b'"usage"' not in line:
+            continue
+        event = read_json(line.removeprefix(b"data:").strip())
+        if _usage_in(event):
+            return event
+        if not event and (found := [*ITS_USAGE.finditer(line)]):
+            text = line[found[-1].end() :].decode(errors="replace")
+            with suppress(ValueError):
+                return {"usage": json.JSONDecoder().raw_decode(text)[0]}
     return {}
 
 

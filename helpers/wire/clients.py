@@ -6,7 +6,9 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient, not_given
+from openai import DEFAULT_CONNECTION_LIMITS, AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient, not_given
+
+from ..open_files import MOST, room
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
 # what closes each client that is open; a generator that nobody keeps would close its client at once
@@ -80,7 +82,12 @@ async def _keep_one(timeout: float | None) -> AsyncGenerator[AsyncOpenAI, None]:
 
 
 def _http_client() -> httpx2.AsyncClient:
+    # where the system allows few open files, calls wait for a connection in place of failing for want of one
+    limits = httpx2.Limits(
+        max_connections=min(room(), DEFAULT_CONNECTION_LIMITS.max_connections or MOST),
+        max_keepalive_connections=DEFAULT_CONNECTION_LIMITS.max_keepalive_connections,
+    )
     try:
-        return DefaultAioHttpClient()  # half the CPU of the default
+        return DefaultAioHttpClient(limits=limits)  # half the CPU of the default
     except RuntimeError:  # aiohttp is not installed, as in a browser
-        return DefaultAsyncHttpxClient()
+        return DefaultAsyncHttpxClient(limits=limits)

@@ -5,11 +5,11 @@ from typing import Any
 import httpx2
 import openai
 
-from ..errors import ContentFiltered, ErrorSent, ModelRefused, NoAnswer
-from ..finish_reasons import BROKEN, FILTERS, LIMITS
+from ..errors import OUT_OF_CREDIT, ContentFiltered, ErrorSent, ModelRefused, NoAnswer
+from ..finish_reasons import BROKEN, CALLS, FILTERS, LIMITS, plain
 from ..words import ended, one_line
 from .bodies import Completion
-from .refusals import MOST_WORDS
+from .refusals import DEEPEST, MOST_WORDS
 
 OF_STATUS: dict[int, type[openai.APIStatusError]] = {
     400: openai.BadRequestError,
@@ -32,11 +32,7 @@ STATUS_OF = {
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
     "slow_down": 429,
-    "insufficient_quota": 429,
-    "credit_balance_exhausted": 429,
-    "organization_spend_limit_exceeded": 429,
-    "project_spend_limit_exceeded": 429,
-    "organization_usage_limit_exceeded": 429,
+    **dict.fromkeys(OUT_OF_CREDIT, 429),
     "server_error": 500,
     "internal_error": 500,
     "api_error": 500,
@@ -53,7 +49,7 @@ def why_no_answer(completion: Completion) -> NoAnswer | None:
     True
     """
     reason = completion.finish_reason
-    named, other_words = (reason or "").lower(), "Put the question in other words."
+    named, other_words = plain(reason), "Put the question in other words."
 
     def told(what: str) -> str:
         return f'The service says finish_reason "{reason}": {what}' if reason else what[0].upper() + what[1:]
@@ -74,9 +70,9 @@ def why_no_answer(completion: Completion) -> NoAnswer | None:
         return ModelRefused(told("the model refused to answer."), other_words)
     if named in FILTERS:
         return ContentFiltered(told("the filter kept the answer back."), other_words)
-    if completion.calls:
+    if completion.calls or named in CALLS:
         return NoAnswer(
-            told(f"the model wants {completion.calls} to be called, and wrote no text."),
+            told(f"the model wants {completion.calls or 'a function'} to be called, and wrote no text."),
             "Ask without tools, or call the function in code of your own and send back what it gives.",
         )
     if named in LIMITS:
@@ -107,15 +103,17 @@ def _status_of(error: dict[str, Any]) -> int | None:
         value = str(error.get(name))
         if value.isdecimal() and 400 <= int(value) < 600:
             return int(value)
-    named = [error.get("code"), error.get("type")]
-    return next((STATUS_OF[name] for name in named if isinstance(name, str) and name in STATUS_OF), None)
+    named = [str(error.get(name)).lower() for name in ("code", "type")]
+    return next((STATUS_OF[name] for name in named if name in STATUS_OF), None)
 
 
-def _words_of(said: object) -> str:
+def _words_of(said: object, depth: int = 0) -> str:
     """The text in an error, in a line; "" for none. Each service has its own shape for it."""
+    if depth > DEEPEST:
+        return ""
     if isinstance(said, list):
-        return next(filter(None, map(_words_of, said)), "")
+        return next(filter(None, (_words_of(each, depth + 1) for each in said)), "")
     if isinstance(said, dict):
         names = ("message", "detail", "error", "msg", "status_msg")
-        return next(filter(None, (_words_of(said.get(name)) for name in names)), "")
+        return next(filter(None, (_words_of(said.get(name), depth + 1) for name in names)), "")
     return one_line(said, MOST_WORDS) if isinstance(said, str) and not said.lstrip().startswith("<") else ""

@@ -1,6 +1,7 @@
 """What a failed call means: why there is no answer, what to do about it, and whether all others would fail too."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from json import JSONDecodeError
 
 import openai
@@ -13,7 +14,7 @@ from .retries import LONGEST_RETRY_AFTER, helps_to_wait, seconds_told
 
 
 def what_broke(error: BaseException | None) -> str:
-    """What happened to the connection, in a word: "timeout", "dropped", "no connection"; "" where it held.
+    """What happened to the connection: "timeout", "dropped", "no connection", "no free connection"; "" where it held.
 
     The innermost cause is the truest: aiohttp's transport reports a broken connection as a timeout.
     """
@@ -25,8 +26,12 @@ def what_broke(error: BaseException | None) -> str:
         return "dropped"
     if any("Disconnected" in name for name in names):
         return "dropped"
-    if any(name.startswith(("ConnectError", "ClientConnector")) for name in names):
+    if any(name.startswith(("ConnectError", "ClientConnector", "ConnectionTimeout")) for name in names):
         return "no connection"
+    if "ConnectTimeout" in names and "ClientConnectionError" not in names:
+        return "no connection"
+    if "PoolTimeout" in names:  # the client's own limit
+        return "no free connection"
     return "timeout" if any("Timeout" in name for name in names) else ""
 
 
@@ -59,6 +64,11 @@ def _explained(error: Exception) -> tuple[str, str]:
         return (
             "The answer did not come within the time allowed.",
             "Ask again; if it happens often, allow more time with timeout=, or ask for a shorter answer.",
+        )
+    if broke == "no free connection":
+        return (
+            "All connections that the client may have were in use for too long, so it was not sent.",
+            "Send fewer calls at once, or allow the client more connections.",
         )
     if isinstance(error, openai.APIConnectionError):
         return (
@@ -107,13 +117,15 @@ def _refused(error: openai.APIStatusError) -> tuple[str, str]:
             f"The service has no such model, or your account may not use it ({status}).",
             _in_its_place(refusal.model),
         )
-    if refusal.too_large:
-        return (
-            f"It asks for more tokens than your account may use in a minute ({status}), so a retry will not help.",
-            "Shorten the question, or allow fewer tokens for its answer.",
-        )
     if refusal.too_long:
         return "The question is too long for this model.", "Shorten it, or split it into several questions."
+    if refusal.too_large:
+        return (
+            f"It asks for more tokens than your account may use in a minute ({status}), so a retry will not help."
+            if refusal.larger_than_a_minute
+            else f"It is larger than what the service takes ({status}), so a retry will not help.",
+            "Shorten the question, or allow fewer tokens for its answer.",
+        )
     if refusal.no_such_address:
         return f"There is nothing at this address ({status}).", _in_place_of_address(str(error.request.url.path))
     return _by_status(error, refusal)
@@ -129,9 +141,11 @@ def _by_status(error: openai.APIStatusError, refusal: Refusal) -> tuple[str, str
             if wait > LONGEST_RETRY_AFTER
             else "Wait a moment and ask again, with fewer calls in flight at once.",
         )
-    if status == 401 and (not refusal.code or "key" in refusal.code):
+    if refusal.no_access:
+        return f"Your key is not allowed to do this ({status}).", "Ask whoever owns the account, or use another model."
+    if refusal.bad_key or (status == 401 and (not refusal.code or "key" in refusal.code)):
         return (
-            "The service did not accept the API key (401): it is missing, mistyped or expired.",
+            f"The service did not accept the API key ({status}): it is missing, mistyped or expired.",
             "Check your key, or run connect() for practice mode, which needs none.",
         )
     if status == 401:
@@ -141,16 +155,39 @@ def _by_status(error: openai.APIStatusError, refusal: Refusal) -> tuple[str, str
             f"The service does not answer from where you are ({status}).",
             "Use a service that is offered there; asking again will not help.",
         )
+    if refusal.flagged:
+        return f"The service's filter kept the question back ({status}).", "Put the question in other words."
     if status == 403:
         return "Your key is not allowed to do this (403).", "Ask whoever owns the account, or use another model."
     if status >= 500:
-        return f"The service had a problem of its own ({status}).", "It is not your code: ask again in a moment."
+        return f"The service had a problem of its own ({status}).", f"It is not your code: {_again(error)}"
+    if status in (408, 409):
+        return f"The service could not take the request just then ({status}).", _again(error).capitalize()
+    if status < 400:
+        return (
+            f"The service has moved: it redirects to {_target(error)} ({status}), and this client does not follow.",
+            "Check the base URL that the client was made with; asking again will not help.",
+        )
     return (
         f"The service refused the request ({status}){as_said(error)}",
         "Use another model, or another call; asking again will not help."
         if status == 404
         else "Correct the request; asking again will not help.",
     )
+
+
+def _target(error: openai.APIStatusError) -> str:
+    """Where a redirect leads, without a password that may be in it."""
+    with suppress(Exception):  # it does not say, or nothing that is an address
+        url = error.request.url.join(error.response.headers["location"])
+        return f"{url.scheme}://{url.netloc.decode()}{url.path}"
+    return "another address"
+
+
+def _again(error: openai.APIStatusError) -> str:
+    """When to ask again."""
+    wait = seconds_told(error) or 0.0
+    return f"ask again in {duration(wait)}." if wait > LONGEST_RETRY_AFTER else "ask again in a moment."
 
 
 def _in_place_of_address(path: str) -> str:
@@ -180,7 +217,9 @@ def is_final(error: BaseException) -> bool:
     if not isinstance(error, openai.APIStatusError):
         return False
     refusal = read_refusal(error)
-    if refusal.no_credit or refusal.no_such_model or refusal.wants_verification:
+    if refusal.no_credit or refusal.no_such_model or refusal.wants_verification or refusal.bad_key or refusal.no_access:
+        return True
+    if error.status_code < 400:  # a redirect that the client does not follow
         return True
     is_limited = isinstance(error, openai.RateLimitError) and helps_to_wait(refusal)
     return is_limited and (seconds_told(error) or 0.0) > LONGEST_RETRY_AFTER

@@ -46,7 +46,7 @@ def is_model_call(exchange: Exchange, known_keys: Callable[[], Iterable[str]] = 
     """
     if exchange.is_model_call is None:
         exchange.is_model_call = _looks_like_one(exchange)
-    return exchange.is_model_call or _carries(exchange, known_keys())
+    return exchange.is_model_call or carries(exchange, known_keys())
 
 
 def is_for_azure(exchange: Exchange) -> bool:
@@ -70,6 +70,7 @@ def _looks_like_one(exchange: Exchange) -> bool:
     return bool(named and (posted or keys))
 
 
-def _carries(exchange: Exchange, keys: Iterable[str]) -> bool:
+def carries(exchange: Exchange, keys: Iterable[str]) -> bool:
+    """Whether one of the keys goes along; to be asked while it runs."""
     texts = (str(exchange.url), *exchange.request_headers.values())
     return any(key in text for key in keys for text in texts)

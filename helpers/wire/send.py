@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import wraps
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import httpx2
 
@@ -32,12 +33,13 @@ observers: list[Callable[[Exchange, object], object]] = []
 # called with each exchange before its request is sent; one that raises stops it
 guards: list[Callable[[Exchange], None]] = []
 
-# the host of a URL, and what answers for it in place of the network
+# a host, or a host and its port, and what answers for it in place of the network
 routes: dict[str, Any] = {}
 
 # takes out of answers what must not be in them: live mode puts one here, for the learner's key
 mender: Mender | None = None
 
+SEEN = "workbook_seen"  # a request's extension: the address that the guards have seen
 EXCHANGE = "workbook_exchange"  # a request's extension, where whoever makes it wants to read the exchange itself
 
 untouched_asend = httpx2.AsyncClient.send
@@ -67,9 +69,16 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
     untouched, untouched_async = library.Client.send, library.AsyncClient.send
     watched = type("_Watched", (_WatchedBody, library.SyncByteStream, library.AsyncByteStream), {})
 
+    def look(request: Any) -> None:
+        _look_again(request)
+
+    async def alook(request: Any) -> None:
+        _look_again(request)
+
     @wraps(untouched)
     def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         exchange = _begun(request, self)
+        _look_last(self, request, look, options.get("auth"), library)
         client = _client_for(request, self, library.Client, library) if routes else self
         if exchange is None:
             return untouched(client, request, stream=stream, **options)
@@ -116,7 +125,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
                 response.close()
                 raise
             history.append(_mended(response, library))
-            _show_to_guards(request, exchange)
+            _show_to_guards(request, exchange.url)
             client = _client_for(request, self, library.Client, library)
             try:
                 named = _in_its_name(options, request, exchange)
@@ -128,6 +137,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
     @wraps(untouched_async)
     async def asend(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         exchange = _begun(request, self)
+        _look_last(self, request, alook, options.get("auth"), library)
         client = _client_for(request, self, library.AsyncClient, library) if routes else self
         if exchange is None:
             return await untouched_async(client, request, stream=stream, **options)
@@ -173,7 +183,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
                 await response.aclose()
                 raise
             history.append(_mended(response, library))
-            _show_to_guards(request, exchange)
+            _show_to_guards(request, exchange.url)
             client = _client_for(request, self, library.AsyncClient, library)
             try:
                 response = await untouched_async(
@@ -188,7 +198,7 @@ def _ways_of(library: Any) -> tuple[Any, Any]:
 
 def _client_for(request: Any, client: Any, kind: Any, library: Any) -> Any:
     """The client, or one whose transport answers in place of the network."""
-    transport = routes.get(request.url.host)
+    transport = routes.get(request.url.netloc.decode()) or routes.get(request.url.host)
     # what a request says of timeouts came from its own client, and travels with it
     return kind(transport=bridged(transport, library), trust_env=False) if transport else client
 
@@ -202,18 +212,37 @@ def _in_its_name(options: dict[str, Any], request: Any, exchange: Exchange) -> d
     return options if stays(exchange.url, request.url) else {**options, "auth": None}
 
 
-def _show_to_guards(request: Any, before: Exchange) -> None:
-    """A redirect to another address is a request like any other: who may forbid that one sees this one, too."""
-    if not stays(before.url, request.url):
+def _show_to_guards(request: Any, seen: Any) -> None:
+    """What is led to another address is a request like any other: who may forbid that one sees this one, too."""
+    if not stays(seen, request.url):
         exchange = Exchange()
         exchange.begin(request)
         for guard in guards:
             guard(exchange)
 
 
+def _look_last(client: Any, request: Any, look: Any, auth: Any, library: Any) -> None:
+    """A client's own hooks and its `auth` may lead a request elsewhere, after the guards have seen it.
+
+    So the last of its hooks is one of ours, where it has any.
+    """
+    hooks = client.event_hooks["request"]
+    if guards and (hooks or client.auth or isinstance(auth, library.Auth) or callable(auth)):
+        request.extensions[SEEN] = request.url
+        if hooks[-1:] != [look]:
+            hooks[:] = [*(each for each in hooks if each is not look), look]
+
+
+def _look_again(request: Any) -> None:
+    if SEEN in request.extensions:
+        _show_to_guards(request, request.extensions[SEEN])
+
+
 def _begun(request: Any, client: object) -> Exchange | None:
     """The exchange that begins with this request, shown to the guards; None where nobody wants to know."""
     if not observers and not guards and mender is None:
+        return None
+    if getattr(client, "is_closed", False) and request.url.host not in routes:  # it will not send anything
         return None
     exchange = request.extensions.get(EXCHANGE) or Exchange()
     exchange.begin(request)
@@ -267,7 +296,7 @@ def _mend_all_headers(response: Any) -> None:
         _mend_headers(each.headers)
         _mend_request(each.request)
         if each.next_request is not None:
-            _mend_headers(each.next_request.headers)
+            _mend_request(each.next_request)
         if phrase := each.extensions.get("reason_phrase"):
             each.extensions["reason_phrase"] = mender.mend(phrase)
 
@@ -282,10 +311,14 @@ def _mend_headers(headers: Any) -> None:
 
 
 def _mend_request(request: Any) -> None:
-    """The same for a request that was sent; also for a password in its address, which has become a header."""
+    """The same for a request that was sent; also for its address, and a password in it, which has become a header."""
     _mend_headers(request.headers)
-    if mender is not None and request.url.userinfo:
+    if mender is None:
+        return
+    if request.url.userinfo:
         request.url = request.url.copy_with(username=None, password=None)
+    if (mended := mender.mend(request.url.raw_path)) != request.url.raw_path:
+        request.url = request.url.copy_with(raw_path=quote(mended, safe="/?&=%:+,;@~").encode())
 
 
 class _WatchedBody:

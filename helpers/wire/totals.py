@@ -13,6 +13,11 @@ from .exchange import Exchange
 
 LIKELY = 150  # tokens of an answer of which nothing is known yet
 CHARACTERS = 4  # in a token; OpenAI's rule of thumb for English: https://platform.openai.com/tokenizer
+# what became of requests that never got there
+NEVER_SENT = (
+    *("no connection", "no free connection", "stopped"),
+    *("ProxyError", "UnsupportedProtocol", "LocalProtocolError", "InvalidURL"),
+)
 MOST_UNREAD = 256  # exchanges that are kept until somebody asks what they used
 
 
@@ -92,7 +97,7 @@ class Totals:
 
     def _ended(self, exchange: Exchange) -> None:
         # what was refused is not charged, and neither is what never got there
-        sent = exchange.note not in ("no connection", "stopped")
+        sent = exchange.note not in NEVER_SENT
         if sent and (exchange.status is None or exchange.status < 300):
             self._unread.append(exchange)
             if len(self._unread) >= MOST_UNREAD:
@@ -110,9 +115,11 @@ class Totals:
 
     def _add(self, exchange: Exchange) -> None:
         """Counts a call."""
-        prompt, completion, _ = exchange.response.usage
+        prompt, completion, total = exchange.response.usage
         price = cost(exchange.request.model, prompt, completion)
-        guessed = about(exchange.request, max(exchange.events, LIKELY)) if price is None else 0.0
+        # at the dearest where only the sum is told, or only one of the two
+        tokens = max(exchange.events, LIKELY, completion or 0, (prompt or 0) + (total or 0))
+        guessed = about(exchange.request, tokens) if price is None else 0.0
         now = self._spent
         self._spent = Spent(
             now.answers + exchange.complete,

@@ -20,6 +20,7 @@ from helpers.batch.csv_file import write_table
 from helpers.batch.run import OUTAGE
 from helpers.batch.settings import Settings
 from helpers.batch.store import Store
+from helpers.errors import OUT_OF_CREDIT
 
 from .service import ANSWERED, Service, ask, cost_of, run
 
@@ -80,6 +81,13 @@ NO_ANSWERS = {
     "refused, beside a text": (ending("stop", "Well", refusal="No."), "ModelRefused", "refused to answer: No."),
     "refused, as a part": (ending("stop", [{"type": "refusal", "refusal": "No!"}]), "ModelRefused", "answer: No!"),
     "refused, in another's word": (ending("refusal", ""), "ModelRefused", 'finish_reason "refusal": '),
+    "filtered, at Bedrock": (ending("guardrail_intervened"), "ContentFiltered", "filter kept the answer back"),
+    "filtered, at Gemini": (ending("FINISH_REASON_IMAGE_SAFETY", ""), "ContentFiltered", "IMAGE_SAFETY"),
+    "filtered, at Cohere": (ending("ERROR_TOXIC", ""), "ContentFiltered", "filter kept the answer back"),
+    "a tool that went wrong": (ending("MALFORMED_FUNCTION_CALL"), "NoAnswer", "wants a function to be called"),
+    "out of time": (ending("time_limit", "So far"), "NoAnswer", "broke off its answer"),
+    "incomplete": (ending("incomplete", "So far"), "NoAnswer", "broke off its answer"),
+    "all tokens, in another's word": (ending("token_limit", ""), "NoAnswer", "all tokens that were allowed were used"),
     "a tool": (ending("tool_calls", tool_calls=[CALL]), "NoAnswer", "the model wants look_up to be called"),
     "a tool, and stop": (ending("stop", "", tool_calls=[CALL]), "NoAnswer", "the model wants look_up to be called"),
     "a function": (ending("function_call", function_call={"name": "f"}), "NoAnswer", "the model wants f to be called"),
@@ -138,6 +146,14 @@ WHOLE = {
 CUT = {
     "length": (ending("length", "It is a langu"), "cut at the token limit"),
     "another's word": (ending("MAX_TOKENS", "It is a langu"), "cut at the token limit"),
+    "with more before it": (ending("FINISH_REASON_MAX_TOKENS", "It is a langu"), "cut at the token limit"),
+    "in words": (ending(" Max Tokens ", "It is a langu"), "cut at the token limit"),
+    "of the model": (ending("token_limit", "It is a langu"), "cut at the token limit"),
+    "by a guardrail": (ending("guardrail_intervened", "It is a langu"), "cut by the service's filter"),
+    "for a tool, in another's word": (
+        ending("unexpected_tool_call", "It is a"),
+        "left off for a function to be called",
+    ),
     "a filter": (ending("content_filter", "It is a langu"), "cut by the service's filter"),
     "a tool": (ending("tool_calls", "Let me see.", tool_calls=[CALL]), "left off for a function to be called"),
 }
@@ -230,6 +246,26 @@ def test_an_error_with_status_200_is_the_error_that_it_says(name: str) -> None:
     is_tried_again = error_type in ("RateLimitError", "InternalServerError")
     assert len(service.asked) == (3 if is_tried_again else 1)
     assert answers.summary.refused == (3 if error_type == "RateLimitError" else 0)
+
+
+@pytest.mark.parametrize("name", OUT_OF_CREDIT)
+def test_out_of_credit_with_status_200_stops_it(name: str) -> None:
+    questions = [f"Question number {number}?" for number in range(50)]
+    content = problem(message="No more.", code=name.upper())
+    service = Ends(dict.fromkeys(questions, content))
+    answers = run(service, questions, max_concurrency=5)
+    assert len(service.asked) == 5 and OUT_OF_CREDIT[name][0] in str(answers.summary.stopped)
+    with pytest.raises(CallFailed, match=r"No more\. (Your|Nobody pays)"):
+        by(ask_model, content)
+
+
+@pytest.mark.parametrize("levels", [20, 200])
+def test_an_error_with_status_200_many_levels_deep(levels: int) -> None:
+    content: Any = "No."
+    for _ in range(levels):
+        content = {"error": [content]}
+    answers = batch(content)
+    assert answers[1].error_type in ("ErrorSent", "APIResponseValidationError") and answers.summary.stopped is None
 
 
 def test_what_is_no_completion_at_all_points_to_the_address() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from helpers import Answer, process_questions_as_completed
 from helpers.batch import Answers, last_batch
-from helpers.batch.breaker import ENOUGH
+from helpers.batch.breaker import ENOUGH, MANY
 
 from .service import ANSWERED, PATIENCE, Service, answer_to, run
 
@@ -49,6 +49,9 @@ AFTER_A_FEW = {
     "its question": (422, "its question", "is not possible"),
     "some other 4xx": (410, {"detail": "It is gone."}, "It is gone."),
     "an error sent with 200": (200, {"object": "error", "message": "No worker is ready."}, "No worker is ready."),
+    "no completion": (200, {}, "no answer to a question"),
+    "another object": (200, {"object": "response", "output": []}, "no answer to a question"),
+    "nothing": (200, "", "no answer to a question"),
     "a web page": (200, "<html>Welcome!</html>", "no answer to a question"),
 }
 
@@ -73,6 +76,12 @@ class Refusing(Service):
             body = error(f"Request req_{Random(question).random()} is not possible.")
         elif body == "its question":
             body = error(f"{question} is not possible.")
+        elif body == "letters":
+            body = error(f"Request {''.join(Random(question).choices('abcdefgh', k=20))} is not possible.")
+        elif body == "half of its question":
+            body = error(f"Not possible: {''.join(Random(question).choices('abcdefgh', k=5))}…")
+        elif body == "by turns":
+            body = error(f"It is too {('short', 'loud', 'green')[QUESTIONS.index(question) % 3]}.")
         return httpx2.Response(self.status, content=body if isinstance(body, str) else json.dumps(body))
 
 
@@ -106,6 +115,16 @@ def test_the_same_refusal_a_few_times_stops_it(kind: str, concurrency: int) -> N
     assert "questions were refused one after the other" in str(answers.summary.stopped)
     assert says in str(answers.summary.stopped)
     assert all(says in str(answer.error) for answer in answers)
+
+
+@pytest.mark.parametrize("concurrency", [1, 10, 50])
+@pytest.mark.parametrize("status", [400, 403, 422])
+@pytest.mark.parametrize("body", ["letters", "half of its question", "by turns"])
+def test_refusals_that_are_worded_differently_stop_it_after_some_more(body: str, status: int, concurrency: int) -> None:
+    service = Refusing(status, body)
+    answers = run(service, QUESTIONS, max_concurrency=concurrency)
+    the_rest_was_not_sent(answers, service, MANY - 1 + concurrency)
+    assert "questions were refused one after the other alike. The last: " in str(answers.summary.stopped)
 
 
 @pytest.mark.parametrize("status", [400, 403])

@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -48,7 +49,7 @@ def cells(box: Locator, column: int) -> Locator:
 
 def choose(box: Locator, path: Path) -> None:
     with box.page.expect_file_chooser() as chooser:
-        box.get_by_role("button", name="Or choose a CSV file").click()
+        box.get_by_role("button", name="Or choose a file", exact=True).click()
     chooser.value.set_files(path)
 
 
@@ -104,6 +105,22 @@ def test_a_file_that_is_none_and_then_mended(lab: Lab, tmp_path: Path) -> None:
     press(box, "Run")
     expect(status(box)).to_have_text("1 of 1 answered.")
     assert notebook.evaluate(SERVED) == ["What is Go?"]
+    assert notebook.console == []
+
+
+def test_a_workbook_and_a_file_in_an_old_encoding(lab: Lab, tmp_path: Path) -> None:
+    notebook, box = opened(lab, "batch_box()")
+    pd.DataFrame({"nr": [1], "question": ["What is Go?"]}).to_excel(tmp_path / "questions.xlsx", index=False)
+    choose(box, tmp_path / "questions.xlsx")
+    expect(source(box)).to_have_text("1 question from questions.xlsx (column question). The first: What is Go?")
+    (tmp_path / "old.csv").write_text("question\nЧто такое Go?\n", "cp1251")
+    choose(box, tmp_path / "old.csv")
+    expect(source(box)).to_contain_text("Choose the line in which the question reads right.")
+    box.get_by_label("It reads right as").select_option("cp1251: Что такое Go?")
+    expect(source(box)).to_have_text("1 question from old.csv (column question). The first: Что такое Go?")
+    press(box, "Run")
+    expect(status(box)).to_have_text("1 of 1 answered.")
+    assert notebook.evaluate(SERVED) == ["Что такое Go?"]
     assert notebook.console == []
 
 

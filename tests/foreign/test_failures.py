@@ -275,7 +275,9 @@ def test_what_is_no_stream_is_no_answer(start: Callable[..., Server]) -> None:
 def test_a_refusal_in_many_lines(connected: Server) -> None:
     """As programs do it that let a library check what they get."""
     [answer] = asyncio.run(
-        process_questions_batch(["What is Go?"], model=MODEL, options={"temperature": "hot"}, progress=False)
+        process_questions_batch(
+            ["What is Go?"], model=MODEL, options={"extra_body": {"temperature": "hot"}}, progress=False
+        )
     )
     assert (answer.success, answer.error_type) == (False, "BadRequestError")
     is_in_words(str(answer.error))

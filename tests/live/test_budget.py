@@ -14,7 +14,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 import helpers
-from helpers import WorkbookError, account, ask_ai, compare_models, connect, stream_model
+from helpers import WorkbookError, account, ask_ai, compare_models, connect, stream_model, watch
 from helpers.batch import last_batch, process_questions_as_completed, process_questions_batch
 from helpers.catalog import cost
 from helpers.errors import BudgetReached
@@ -22,7 +22,7 @@ from helpers.mock_api.exchange import Piece, Reply
 from helpers.session.state import state
 from helpers.wire.totals import LIKELY
 from live.conftest import KEY
-from live.service import Odd, Service, broken_off, chunk, completion, cut, refuses, says, streams
+from live.service import Odd, Service, broken_off, chunk, completion, cut, event, refuses, says, streams
 
 Start = Callable[..., Service]
 MODEL = "gpt-6-luna"
@@ -232,6 +232,15 @@ def test_a_stream_that_tells_its_usage(begin: Callable[..., Service]) -> None:
     service = begin({"Q": streams(chunk("A"), chunk("", CHEAP), "data: [DONE]\n\n")})
     assert until_it_is_used_up(take(None, stream_options={"include_usage": True})) == 10
     assert len(service.asked()) == 10
+
+
+@pytest.mark.parametrize("written", [("data: ", "data:"), ("\n", "\r\n")], ids=["no blank", "other lines"])
+def test_a_stream_that_is_written_otherwise(begin: Callable[..., Service], written: tuple[str, str]) -> None:
+    text = "".join((chunk("A"), chunk("", CHEAP), "data: [DONE]\n\n"))
+    begin({"Q": streams(text.replace(*written))})
+    with watch() as trace:
+        assert until_it_is_used_up(take(None, stream_options={"include_usage": True})) == 10
+    assert [call.outcome for call in trace.calls[:10]] == ["ok"] * 10, "it came to its end"
 
 
 def test_a_stream_that_tells_no_usage_is_reckoned_by_its_pieces(begin: Callable[..., Service]) -> None:
@@ -459,6 +468,72 @@ def test_reasoning_is_paid(begin: Callable[..., Service], usage: dict[str, Any],
     assert len(service.asked()) == 10
 
 
+OTHERWISE: dict[str, Any] = {
+    "input and output": {"input_tokens": 1_000, "output_tokens": 1_800, "total_tokens": 2_800},
+    "no total": {"input_tokens": 1_000, "output_tokens": 1_800},
+    "the answer left out": {"prompt_tokens": 1_000, "total_tokens": 2_800},
+    "the prompt left out": {"completion_tokens": 1_800, "total_tokens": 2_800},
+}
+
+
+@pytest.mark.parametrize("usage", OTHERWISE.values(), ids=OTHERWISE)
+def test_what_is_told_in_other_words_is_paid_too(begin: Callable[..., Service], usage: dict[str, Any]) -> None:
+    service = begin(answered(usage))
+    assert until_it_is_used_up(by_helper) == 10 == len(service.asked())
+
+
+@pytest.mark.parametrize("length", [1, 30_000])
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_responses_api_is_on_the_bill(begin: Callable[..., Service], stream: bool, length: int) -> None:
+    """The last event of its streams has the whole answer in it, also what looks like a usage, and no [DONE] follows."""
+    text = '"usage": {"input_tokens": 0} ' + "A" * length
+    part = {"type": "output_text", "text": text, "annotations": []}
+    message = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [part]}
+    usage = {**OTHERWISE["input and output"], "output_tokens_details": {"reasoning_tokens": 1_500}}
+    answer = {"id": "r", "object": "response", "created_at": 1, "model": MODEL, "output": [message], "usage": usage}
+    first = {"type": "response.created", "response": {**answer, "output": [], "usage": None}}
+    last = {"type": "response.completed", "response": {**answer, "user": None, "metadata": {}}}
+    events = streams(*(f"event: {each['type']}\n{event(each)}" for each in (first, last)))
+    service = begin({"/v1/responses": cut(events, 4_000) if stream else says(200, answer)})
+
+    def call() -> None:
+        with OpenAI() as client:
+            if stream:
+                list(client.responses.create(model=MODEL, input="Q", stream=True))
+            else:
+                client.responses.create(model=MODEL, input="Q")
+
+    with watch() as trace:
+        assert until_it_is_used_up(call) == 10
+    assert {(each.question, each.completion_tokens) for each in trace.calls[:10]} == {("Q", 1_800)}
+    assert sum(came.path == "/v1/responses" for came in service.came) == 10
+    assert "not known" not in str(account()).replace("Rate limits: not known", "")
+
+
+def test_embeddings_are_on_the_bill(begin: Callable[..., Service]) -> None:
+    """They tell no tokens of an answer."""
+    amount = round(PRICE / (cost(MODEL, 1_000_000, 0) or 1) * 1_000_000)
+    vector = {"object": "embedding", "index": 0, "embedding": [0.5] * 20_000}
+    content = {"object": "list", "model": MODEL, "data": [vector]}
+    begin({"/v1/embeddings": says(200, {**content, "usage": {"prompt_tokens": amount, "total_tokens": amount}})})
+
+    def call() -> None:
+        with OpenAI() as client:
+            client.embeddings.create(model=MODEL, input="Q", encoding_format="float")
+
+    assert until_it_is_used_up(call) == 10
+
+
+def test_several_answers_to_one_question_are_paid(begin: Callable[..., Service]) -> None:
+    begin(answered({**CHEAP, "completion_tokens": 5 * 1_800, "total_tokens": 10_000}))
+
+    def call() -> None:
+        with OpenAI() as client:
+            client.chat.completions.create(model=MODEL, messages=messages(), n=5)
+
+    assert until_it_is_used_up(call) == 3
+
+
 NO_USAGE: dict[str, Any] = {
     "none": None,
     "empty": {},
@@ -492,6 +567,29 @@ def test_a_price_that_is_not_known_is_said_once(
     asyncio.run(ask_ai("Q", model="another"))
     assert "The price" not in capsys.readouterr().out, "it was said before"
     assert len(service.asked()) == 11
+
+
+UNKNOWN_COST: dict[str, Callable[[OpenAI], Any]] = {
+    "/v1/audio/transcriptions": lambda client: client.audio.transcriptions.create(model=MODEL, file=b"sound"),
+    "/v1/files": lambda client: client.files.create(file=b"{}", purpose="batch"),
+    "/v1/batches": lambda client: client.batches.create(
+        input_file_id="f", endpoint="/v1/chat/completions", completion_window="24h"
+    ),
+}
+
+
+@pytest.mark.parametrize("path", UNKNOWN_COST)
+def test_a_call_that_names_no_model_is_said_to_be_of_unknown_cost(
+    path: str, begin: Callable[..., Service], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin({path: says(200, {"id": "1", "object": "file", "text": "A"})})
+    monkeypatch.setattr("helpers.session.live.access.is_here", lambda url: False)
+    with OpenAI() as client:
+        for _ in range(2):
+            UNKNOWN_COST[path](client)
+    said = f"What a call of {path} costs is not known here, so the budget does not count it."
+    assert capsys.readouterr().out.count(said) == 1
+    assert "2 calls whose cost is not known" in str(account())
 
 
 def test_a_service_here_costs_nothing_to_speak_of(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from helpers import WorkbookError, connect, session
-from helpers.wire.refusals import OUT_OF_CREDIT
+from helpers.errors import OUT_OF_CREDIT
 from live.conftest import KEY
 from live.little_servers import answers, certificate, encrypted, hangs_up, says_nothing, serving
 from live.service import Odd, Service, broken_off, cut, hangs, refuses, says, zipped
@@ -85,6 +85,7 @@ def test_a_list_that_says_nothing(content: object, start: Start, capsys: pytest.
 
 ODD_LISTS = {
     "two models": {"data": [{"id": "llama3.2"}, {"id": "qwen3", "shutdown_date": "soon"}]},
+    "nothing but the list, as Together's": [{"id": "llama3.2", "type": "chat"}, {"id": "qwen3"}],
     "the list as models": {"models": [{"id": "llama3.2", "name": "x"}, {"id": "qwen3"}]},
     "more than it says": {"object": "page", "has_more": True, "data": [{"id": "a"}, {"id": "b", "created": "x"}]},
 }
@@ -141,6 +142,9 @@ REFUSALS = {
     "a firewall": (says(403, "<html>Blocked by <b>KEY</b></html>", "text/html"), ["does not allow this (403)"]),
     "too many requests": (refuses(429, "rate_limit_exceeded"), ["takes no more requests now (429)", "Wait a minute"]),
     "no credit": (refuses(429, "insufficient_quota"), ["no credit left", "insufficient_quota"]),
+    "no credit, by its status": (says(402, {"error": {"message": "Insufficient Balance"}}), ["no credit left (402)"]),
+    "no credit, in a detail": (says(429, {"detail": {"code": "insufficient_quota"}}), ["no credit left"]),
+    "no credit, in words": (says(403, {"error": "Your team has no credits."}), ["no credit left"]),
     "its own fault": (refuses(500), ["a problem of its own (500)", "not your code"]),
     "behind a gateway": (says(502, "<html>Bad Gateway</html>", "text/html"), ["a problem of its own (502)"]),
     "asleep": (says(503, ""), ["a problem of its own (503)."]),
@@ -208,7 +212,8 @@ NO_SERVICES = {
     "half of it": says(200, '{"data": [{"id": "gpt-'),
     "nothing": says(200, ""),
     "a number": says(200, 5),
-    "a list": says(200, [{"id": "KEY"}]),
+    "a list of something else": says(200, ["KEY", {"name": "KEY"}]),
+    "an empty list": says(200, []),
     "another object": says(200, {"status": "up", "for": "KEY"}),
     "data that is a text": says(200, {"data": "KEY"}),
     "data that is a number": says(200, {"data": 5}),

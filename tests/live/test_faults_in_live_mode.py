@@ -1,6 +1,7 @@
 """faults() in live mode: the mock API plays the service for the block, whichever client asks, and nobody pays."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from helpers import account, ask_ai, connect, faults, process_questions_batch, watch
+from helpers import WorkbookError, account, ask_ai, connect, faults, process_questions_batch, watch
 from helpers.errors import CallFailed
 from helpers.session.state import state
 from live.service import Service
@@ -32,6 +33,16 @@ def test_the_mock_api_answers_every_client(live: Service, capsys: pytest.Capture
 
     asyncio.run(learner())
     assert "it answers this block, and nothing is charged." in capsys.readouterr().out
+
+
+def test_no_other_service_is_asked_meanwhile(live: Service, start: Callable[..., Service]) -> None:
+    elsewhere = start()
+    with OpenAI(base_url=elsewhere.url.replace("127.0.0.1", "localhost"), api_key="another-key") as client:
+        with faults(rate_limited=0.0), pytest.raises(WorkbookError, match="nothing is charged: a call to localhost"):
+            client.chat.completions.create(**ASK)
+        assert not elsewhere.came
+        client.chat.completions.create(**ASK)
+        assert elsewhere.asked() == ["What is Go?"], "after the block it is, as advised"
 
 
 def test_it_is_not_on_the_bill(live: Service) -> None:

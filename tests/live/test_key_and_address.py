@@ -7,20 +7,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
 
-from helpers import BadInput, WorkbookError, account, ask_ai, connect
+from helpers import BadInput, WorkbookError, account, ask_ai, connect, session
 from helpers.session.live.access import NO_KEY, NoKey, checked_key, find, origin_of
 from helpers.session.state import state
 from live.conftest import KEY
 from live.service import Service, says
 
 OTHER = "canary-key-for-another-service"
+HELLO: Any = [{"role": "user", "content": "Hello"}]
 Start = Callable[..., Service]
 pytestmark = pytest.mark.usefixtures("learner")
 
@@ -211,6 +214,79 @@ def test_a_key_that_a_learner_has_given_to_the_module_stays(service: Service) ->
     openai.models.list()
     assert openai.api_key == OTHER
     assert [came.key for came in service.came] == [KEY, OTHER] * 2
+
+
+WAYS: dict[str, Callable[[str], Any]] = {
+    "a base_url of its own": lambda url: OpenAI(base_url=url),
+    "with_options": lambda url: OpenAI().with_options(base_url=url),
+    "a copy": lambda url: OpenAI().copy(base_url=url, max_retries=0),
+    "its attribute": lambda url: with_address(OpenAI(), url),
+    "the key from the environment": lambda url: OpenAI(base_url=url, api_key=os.environ["OPENAI_API_KEY"]),
+    "another header": lambda url: OpenAI(base_url=url, api_key=OTHER, default_headers={"api-key": KEY}),
+    "in the address": lambda url: OpenAI(base_url=url, api_key=OTHER, default_query={"key": KEY}),
+    "Azure": lambda url: openai.AzureOpenAI(azure_endpoint=url, api_key=KEY, api_version="2024-10-21"),
+    "the older httpx": lambda url: OpenAI(base_url=url, http_client=httpx.Client()),
+}
+
+
+def with_address(client: OpenAI, url: str) -> OpenAI:
+    client.base_url = url  # type: ignore[assignment]
+    return client
+
+
+@pytest.mark.parametrize("other", [True, False], ids=["another port", "another name"])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_client_takes_the_key_nowhere_else(
+    way: Callable[[str], Any], other: bool, live: Service, start: Start
+) -> None:
+    elsewhere = start() if other else live
+    url = elsewhere.url if other else live.url.replace("127.0.0.1", "localhost")
+    with closing(way(url)) as client:
+        for call in (client.models.list, lambda: client.chat.completions.create(model="gpt-6-luna", messages=HELLO)):
+            with pytest.raises(WorkbookError, match="would take the key in the environment to http://") as refused:
+                call()
+            assert "canary" not in str(refused.value)
+    assert not elsewhere.came and session.spent().answers == 0
+
+
+def test_a_client_with_a_key_of_its_own_goes_where_it_is_for(live: Service, start: Start) -> None:
+    elsewhere = start()
+    with OpenAI(base_url=elsewhere.url, api_key=OTHER) as client:
+        client.chat.completions.create(model="gpt-6-luna", messages=HELLO)
+    assert [came.key for came in elsewhere.came] == [OTHER] and session.spent().answers == 1
+
+
+def test_the_key_of_before_goes_nowhere_else_either(live: Service, start: Start) -> None:
+    elsewhere = start()
+    with OpenAI() as before:
+        os.environ["MY_SERVICE_KEY"] = OTHER
+        connect(live=True, base_url=elsewhere.url, key_from="MY_SERVICE_KEY")
+        with OpenAI(api_key=KEY) as mistaken, pytest.raises(WorkbookError, match="nothing was sent"):
+            mistaken.models.list()
+        before.models.list()
+    assert {came.key for came in live.came} == {KEY} and {came.key for came in elsewhere.came} == {OTHER}
+
+
+def test_what_is_advised_for_another_service_works(live: Service, start: Start) -> None:
+    elsewhere = start()
+    with OpenAI(base_url=elsewhere.url) as client, pytest.raises(WorkbookError) as refused:
+        client.models.list()
+    Path(".env").write_text(f"MY_SERVICE_KEY={OTHER}\n")
+    advised = refused.value.what_to_do.partition("connect(")[2].rpartition(")")[0]
+    eval(f"connect({advised})", {"connect": connect})
+    asyncio.run(ask_ai("Q"))
+    assert {came.key for came in elsewhere.came} == {OTHER}
+
+
+def test_a_key_for_two_addresses_goes_to_both(start: Start) -> None:
+    first, second = start(), start()
+    os.environ.update(MY_SERVICE_KEY=KEY)
+    connect(live=True, base_url=first.url, key_from="MY_SERVICE_KEY")
+    with OpenAI() as client:
+        connect(live=True, base_url=second.url, key_from="MY_SERVICE_KEY")
+        client.models.list()
+    asyncio.run(ask_ai("Q"))
+    assert first.came[-1].path == "/v1/models" and second.asked() == ["Q"]
 
 
 def test_a_redirect_takes_the_key_nowhere_else(start: Start) -> None:

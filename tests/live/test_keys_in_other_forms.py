@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+import httpx
 import httpx2
 import openai
 import pytest
@@ -23,6 +24,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from helpers import WorkbookError, ask_ai, connect
 from helpers.session.live import secrecy
+from helpers.wire.failures import explain
 from live.canary import Canaries, new_key
 from live.listener import listening
 from live.little_servers import serving
@@ -190,6 +192,24 @@ def test_what_an_answer_behind_a_redirect_has_with_it(start: Callable[..., Servi
             client.get("/gone", cast_to=str)
     assert answer.history
     shown = pickle.dumps(answer) + pickle.dumps(refused.value) + str(answer.history[0].request.headers.raw).encode()
+    assert not (leak := Canaries([key]).found_in(shown)), leak
+
+
+@pytest.mark.usefixtures("learner")
+@pytest.mark.parametrize("follow", [True, False])
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_the_address_that_a_redirect_leads_to(library: Any, follow: bool, start: Callable[..., Service]) -> None:
+    """It may hold the key, as the service got it."""
+    service = start({"/v1/gone": says(302, "", "text/plain", location="/v1/KEY?key=KEY")})
+    key = os.environ["MY_SERVICE_KEY"] = new_key(beginning="")
+    connect(live=True, base_url=service.url, key_from="MY_SERVICE_KEY")
+    own = library.Client(follow_redirects=follow)
+    with OpenAI(max_retries=0, http_client=own) as client, pytest.raises(openai.APIStatusError) as refused:
+        client.get("/gone", cast_to=str)
+    error = refused.value
+    assert error.status_code == (404 if follow else 302)
+    texts = [repr(explain(error)), str(error.request.url), str(error.response.url), str(error.response.next_request)]
+    shown = pickle.dumps(error) + "\n".join(texts).encode()
     assert not (leak := Canaries([key]).found_in(shown)), leak
 
 

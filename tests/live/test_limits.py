@@ -9,8 +9,8 @@ import pytest
 from openai import OpenAI
 
 from helpers import WorkbookError, account, ask_ai, connect, estimate, process_questions_batch, stream_model
+from helpers.errors import OUT_OF_CREDIT
 from helpers.session.live.limits import Limits, LimitsSeen, Rate
-from helpers.wire.refusals import OUT_OF_CREDIT
 from live.conftest import KEY
 from live.service import Odd, Service, chunk, completion, refuses, says
 
@@ -282,6 +282,22 @@ def test_each_way_to_be_out_of_credit_has_its_own_words(
     service.odd["Q"] = with_limits()
     assert ask() == "A"
     assert said not in str(account())
+
+
+OTHERWISE = {
+    "in a detail": says(429, {"detail": {"error": {"code": "insufficient_quota"}}}),
+    "in capital letters": says(429, {"error": {"code": "INSUFFICIENT_QUOTA"}}),
+    "by its status": says(402, {"error": {"message": "Insufficient Balance"}}),
+    "in words": says(429, {"message": "You exceeded your current quota, please check your plan and billing details."}),
+}
+
+
+@pytest.mark.parametrize("odd", OTHERWISE.values(), ids=OTHERWISE)
+def test_it_is_known_however_it_is_told(odd: Odd, begin: Begin, capsys: pytest.CaptureFixture[str]) -> None:
+    service = begin({f"Q{number}": odd for number in range(50)})
+    asyncio.run(process_questions_batch([*service.odd], max_concurrency=5, progress=False))
+    assert len(service.asked()) <= 5, "nothing is tried again"
+    assert capsys.readouterr().out.count("no credit left") == 1 and "no credit left" in str(account())
 
 
 def test_another_reason_is_told_too(begin: Begin, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,16 +42,25 @@ practice = pytest.mark.usefixtures("connected")
 FIELD = "Questions, one a line (Ctrl+Enter runs)"
 LIMIT = "Limit in flight (1 to 50)"
 COLUMN = "Column of the questions"
+ENCODING = "It reads right as"
 PASTED = "Use the pasted text instead"
 FORMULA = '=HYPERLINK("http://example.org")'
 
 
 async def choose_file(box: BatchBox, content: bytes, name: str = "questions.csv") -> str:
     """Chooses a file; gives what the box says of it."""
-    upload(box, "Or choose a CSV file", name, content)
+    upload(box, "Or choose a file", name, content)
     for _ in range(4):  # what the choice has set off, such as that of the column
         await asyncio.sleep(0)
     return line(box, "source")
+
+
+def encoded(text: str, encoding: str) -> bytes:
+    """Nothing where this encoding has not all of its letters."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        return b""
 
 
 def asked(api: MockAPI) -> list[str]:
@@ -284,7 +293,7 @@ def test_what_cannot_be_run_is_said(connected: MockAPI) -> None:
     async def learner() -> None:
         box = batch_box()
         await run(box, "Run")
-        assert status(box) == "There are no questions. Write one a line into the field, or choose a CSV file."
+        assert status(box) == "There are no questions. Write one a line into the field, or choose a file."
         type_into(box, FIELD, "What is Python?")
         for limit in (0, 51, -3):
             type_into(box, LIMIT, limit)
@@ -364,6 +373,46 @@ def test_bad_files(content: bytes, happened: str, to_do: str) -> None:
         said = await choose_file(box, content, "bad.csv")
         assert happened in said and to_do in said and "bad.csv" in said
         assert value(box, FIELD) == "pasted"
+
+    asyncio.run(learner())
+
+
+def test_an_encoding_that_is_not_sure_is_chosen_by_how_the_question_reads(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box(["pasted"])
+        said = await choose_file(box, "nr;question\n1;Что такое Go?\n".encode("cp1251"))
+        assert said.startswith("questions.csv is not in UTF-8") and said.endswith("in which the question reads right.")
+        await run(box, "Run")
+        assert status(box) == said and asked(connected) == []
+        choose(box, ENCODING, "cp1251: Что такое Go?")
+        await until(lambda: "The first" in line(box, "source"))
+        assert line(box, "source") == "1 question from questions.csv (column question). The first: Что такое Go?"
+        choose(box, ENCODING, next(each for each in options(box, ENCODING) if each.startswith("koi8_r")))
+        await until(lambda: "Что" not in line(box, "source"))
+        choose(box, ENCODING, "cp1251: Что такое Go?")
+        await until(lambda: "Что" in line(box, "source"))
+        await run(box, "Run")
+        assert asked(connected) == ["Что такое Go?"]
+        await choose_file(box, b"question\nWhat is Go?\n")
+        assert not is_shown(box, ENCODING)
+        await run(box, "Run")
+        assert asked(connected) == ["What is Go?", "Что такое Go?"]
+        await choose_file(box, "question\nЧто это?\n".encode("cp1251"))
+        press(box, PASTED)
+        await until(lambda: not is_shown(box, ENCODING))
+        await run(box, "Run")
+        assert asked(connected)[:2] == ["What is Go?", "pasted"]
+
+    asyncio.run(learner())
+
+
+def test_other_kinds_of_files_are_asked(connected: MockAPI) -> None:
+    async def learner() -> None:
+        box = batch_box()
+        said = await choose_file(box, b'{"nr": 1, "prompt": "What is Go?"}\n', "lines.jsonl")
+        assert said == "1 question from lines.jsonl (column prompt) (its field prompt is read). The first: What is Go?"
+        await run(box, "Run")
+        assert asked(connected) == ["What is Go?"]
 
     asyncio.run(learner())
 
@@ -463,4 +512,46 @@ def test_progress_is_told_as_answers_come_in() -> None:
         assert [answer.question for answer in told] == ["soon", "late"]
         assert told[1] is answers[0] and told[1].attempts == 2
 
+    asyncio.run(learner())
+
+
+# ---- odd files -------------------------------------------------------------------------------------------------------
+
+ODD = [
+    (f"{language}, {encoding}, {form}", content, asked)
+    for language, texts in {
+        "german": ["Was heißt „größer“?", "Erkläre Öl"],
+        "russian": ["Что такое Python?", "Объясни Go"],
+        "chinese": ["什么是Python?", "请解释一下Go"],
+        "japanese": ["Pythonとは何ですか?", "Goを説明して"],
+    }.items()
+    for encoding in ("utf-8", "utf-16", "cp1252", "cp1251", "gbk", "shift_jis")
+    for form, content in {
+        "list": "{}\n{}\n",
+        "table": "nr;question\r\n1;{}\r\n2;{}\r\n",
+        "tabs": "nr\tquestion\n1\t{}\n2\t{}\n",
+        "sep=": 'sep=;\nnr;question\n1;"{}"\n2;"{}"\n;\n',
+    }.items()
+    if encoded(content.format(*texts), encoding)
+    for content, asked in [(content.format(*texts).encode(encoding), texts)]
+]
+
+
+@practice
+def test_odd_files_are_read_rightly_or_it_is_chosen_how_they_read() -> None:
+    """The same files as a batch reads, chosen in the box; nothing wrong can be asked."""
+
+    async def learner() -> None:
+        box = batch_box()
+        for what, content, asked in ODD:
+            said = await choose_file(box, content)
+            if "cannot be told" in said or "cannot be read for sure" in said:
+                right = [each for each in options(box, ENCODING) if each.endswith(f": {asked[0]}")]
+                assert right, what
+                choose(box, ENCODING, right[0])
+                await until(lambda: "The first: " in line(box, "source"))
+                said = line(box, "source")
+            assert said.startswith("2 questions from") and said.endswith(f"The first: {asked[0]}"), what
+
+    assert len(ODD) >= 60
     asyncio.run(learner())

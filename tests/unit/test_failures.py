@@ -8,8 +8,9 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from helpers.errors import out_of_credit
 from helpers.wire.failures import explain, is_final
-from helpers.wire.refusals import out_of_credit
+from helpers.wire.refusals import common_cause
 from helpers.wire.retries import is_rate_limit, pause_before_retry
 
 NO_MODEL = "no such model"
@@ -58,6 +59,28 @@ OTHERS = {
     "nothing": (402, ""),
     "Moonshot": (429, error("Your account is suspended", None, "exceeded_current_quota_error")),
     "not active": (429, error("Your account is not active.", "billing_not_active", "billing_not_active")),
+    "in capital letters": (403, error("Access denied.", "Arrearage", "Arrearage")),
+    "in a detail": (429, {"detail": {"error": {"message": "No more.", "code": "credit_balance_exhausted"}}}),
+    "in a detail that is a text": (429, {"detail": json.dumps(error("No more.", "credit_balance_exhausted"))}),
+    "passed on in JSON": (429, error(f"The upstream said: {json.dumps(error('No', 'insufficient_quota'))}", "429")),
+    "passed on as Python shows it": (429, error(f"OpenAIException - {error('No', 'insufficient_quota')}", "429")),
+    **{
+        f"in words only, {number}": each
+        for number, each in enumerate(
+            [
+                (429, "You exceeded your current quota, please check your plan and billing details."),
+                (429, {"message": "You exceeded your current quota, please check your plan and billing details."}),
+                (
+                    429,
+                    error("RateLimitError: You exceeded your current quota, please check your plan and billing", "429"),
+                ),
+                (400, error("Your credit balance is too low to access the Anthropic API.")),
+                (403, {"code": "permission denied", "error": "Your new team doesn't have any credits yet."}),
+                (403, {"code": "x", "error": "Your team has used all available credits."}),
+                (403, {"code": 30001, "message": "Sorry, your account balance is insufficient", "data": None}),
+            ]
+        )
+    },
 }
 
 
@@ -94,6 +117,43 @@ def test_out_of_credit_at_other_providers(service: str) -> None:
     refused = failed(*OTHERS[service])
     assert "billing page" in str(explain(refused))
     assert pause_before_retry(refused, 1) is None and is_final(refused)
+
+
+NO_LACK_OF_CREDIT = {
+    "the words of a rate": error(
+        "You exceeded your current quota, please check your plan and billing details. "
+        f"{'See the rate limits. ' * 20} Please retry in 34.07s.",
+        429,
+        None,
+    ),
+    "Google's words": [
+        error(
+            "You exceeded your current quota, please check your plan and billing. Quota exceeded for "
+            "metric: requests_per_minute",
+            429,
+            None,
+        )
+    ],
+    "how to get more": error(
+        "Rate limit reached. You can increase it: your account balance is insufficient for the next tier.",
+        "rate_limit_exceeded",
+        "requests",
+    ),
+    "the question": error("Too many requests, like: I ran out of credits", None, None),
+}
+
+
+@pytest.mark.parametrize("name", NO_LACK_OF_CREDIT)
+def test_words_of_credit_where_it_is_a_rate(name: str) -> None:
+    messages = [{"role": "user", "content": "I ran out of credits"}]
+    refused = failed(429, NO_LACK_OF_CREDIT[name], messages=messages)
+    assert "Wait a moment" in str(explain(refused)) and not is_final(refused)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_question_on_credit_that_is_refused(status: int) -> None:
+    refused = failed(status, error("Invalid prompt: 'Your credit balance is too low', says my bank."))
+    assert "Correct the request" in str(explain(refused)) and not is_final(refused)
 
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "slow_down", None])
@@ -173,6 +233,44 @@ WORDS_FIRST = {
     "another organization": Case(
         401, error("The header does not fit the key.", "mismatched_organization"), "does not fit", "(401)", "mistyped"
     ),
+    "no access, LiteLLM": Case(
+        401,
+        error("This key can only access models=['a'].", "401", "key_model_access_denied", "model"),
+        "can only access models=['a']",
+        "Your key is not allowed to do this (401).",
+        "mistyped",
+    ),
+    "a wrong key, Gemini": Case(400, [error("API key not valid.", 400, None)], "API key not valid.", "key (400)"),
+    "a key that leaked": Case(403, error("Your API key was reported as leaked.", 403, None), "leaked.", "key (403)"),
+    "a filter": Case(
+        403,
+        {"error": {"code": 403, "message": "It was flagged.", "metadata": {"flagged_input": "Q"}}},
+        "It was flagged.",
+        "filter kept the question back (403). Put the question in other words.",
+        "Your key",
+    ),
+    "it has moved": Case(
+        307,
+        "",
+        "",
+        "redirects to https://new.example/v1/chat (307)",
+        "Correct",
+        {"location": "https://me:pw@new.example/v1/chat"},
+    ),
+    "it has moved, on its own": Case(302, "", "", "to http://127.0.0.1/v2 (302)", "Correct", {"location": "/v2"}),
+    "it has moved, nobody knows where": Case(301, "<html></html>", "", "to another address (301)", "Correct"),
+    "too large for the way": Case(413, "<html>nginx</html>", "", "larger than what the service takes", "in a minute"),
+    "too large for a model": Case(
+        413,
+        error("Request body too large. Max size: 8000 tokens.", "tokens_limit_reached"),
+        "8000",
+        "larger than",
+        "a minute",
+    ),
+    "a conflict": Case(409, error("Conflict."), "Conflict.", "Ask again in a moment.", "Correct"),
+    "down for hours": Case(
+        503, error("Maintenance."), "Maintenance.", "ask again in 2 h", "a moment", {"retry-after": "7200"}
+    ),
     "a wrong key": Case(401, error("Incorrect API key provided.", "invalid_api_key"), "Incorrect API", "mistyped"),
     "busy": Case(
         503, error("The model is overloaded.", None, "server_error"), "overloaded", "problem of its own (503)"
@@ -211,6 +309,68 @@ def test_whoever_has_to_wait_for_hours_is_not_asked_again(case: str) -> None:
     assert pause_before_retry(refused, 1) is None and is_final(refused)
 
 
+WAITS = {
+    "Try again in 5 hours.": "5 h",
+    "Please retry after 86400 seconds.": "24 h",
+    "Please wait 30 minutes before the next call.": "30 min",
+    "Retry in about 3 hrs and 5 mins": "3 h 5 min",
+    "Try again in 1d2h": "26 h",
+}
+
+
+@pytest.mark.parametrize("words", WAITS)
+def test_a_long_wait_that_only_the_words_tell(words: str) -> None:
+    refused = failed(429, error(words, "rate_limit_exceeded"), {"retry-after": "soon"})
+    assert f"Ask again in {WAITS[words]}" in str(explain(refused))
+    assert pause_before_retry(refused, 1) is None and is_final(refused)
+
+
+@pytest.mark.parametrize(
+    "words", ["Try again in 20ms", "Retry in 34.07s.", "Retry 3 times.", "Wait for days!", "in 5 hours"]
+)
+def test_a_short_wait_is_none_of_hours(words: str) -> None:
+    refused = failed(429, error(words, "rate_limit_exceeded"))
+    assert pause_before_retry(refused, 1) and not is_final(refused)
+
+
+@pytest.mark.parametrize("told", ["-5", "0", "soon", "2h", "nan", "inf", "1e400", "", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_wait_that_is_none(told: str) -> None:
+    refused = failed(429, error("Too fast.", "rate_limit_exceeded"), {"retry-after": told})
+    assert 0 < (pause_before_retry(refused, 1) or 0) < 1 and not is_final(refused)
+
+
+def test_a_wait_until_a_day() -> None:
+    refused = failed(429, error("Too fast."), {"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"})
+    assert pause_before_retry(refused, 1) is None and is_final(refused)
+
+
+FINAL = ["no access", "no access, LiteLLM", "a wrong key, Gemini", "a key that leaked", "it has moved"]
+
+
+@pytest.mark.parametrize("case", WORDS_FIRST)
+def test_what_no_other_question_can_escape(case: str) -> None:
+    refused = failed(WORDS_FIRST[case].status, WORDS_FIRST[case].body, WORDS_FIRST[case].headers)
+    its_own = case in ("a filter", "too large for the way", "too large for a model", "too long", "too long, vLLM")
+    assert is_final(refused) or case not in FINAL
+    assert (common_cause(refused) is None) == its_own
+
+
+@pytest.mark.parametrize(
+    "words", ["model" + ":" * 4_900, "model " + "/" * 4_900, "{" + "-" * 4_900 + "1}", "try again in " + "1s" * 2_400]
+)
+@pytest.mark.parametrize("status", [400, 404, 429])
+def test_odd_words_keep_nobody_waiting(status: int, words: str) -> None:
+    """With a pattern that tries all ways, each of them would take for ever."""
+    assert "The service " in str(explain(failed(status, error(words)))) or status == 429
+
+
+def test_what_is_said_a_thousand_levels_deep() -> None:
+    body: Any = "No."
+    for _ in range(900):
+        body = {"error": body}
+    assert "refused the request (400)" in str(explain(failed(400, body)))
+
+
 UNKNOWN_MODELS = {
     "OpenAI": (404, error("The model `gpt-x` does not exist or you do not have access to it.", "model_not_found")),
     "by the code alone": (400, error("No.", "model_not_found")),
@@ -246,6 +406,13 @@ UNKNOWN_MODELS = {
     "Anthropic": (404, {"type": "error", "error": {"type": "not_found_error", "message": "model: gpt-x"}}),
     "xAI": (400, {"code": "invalid-argument", "error": "Model not found: gpt-x"}),
     "FastAPI": (404, {"detail": {"message": "Unknown model: gpt-x"}}),
+    "Groq": (
+        400,
+        error("The model `gpt-x` has been decommissioned and is no longer supported.", "model_decommissioned"),
+    ),
+    "Groq, without a code": (400, error("The model `gpt-x` has been decommissioned.")),
+    "retired": (404, error("gpt-x is no longer available.")),
+    "passed on in JSON": (404, {"detail": json.dumps(error("No such thing.", "model_not_found"))}),
     "a list": (422, {"detail": [{"loc": ["body", "model"], "msg": "unknown model 'gpt-x'"}]}),
 }
 
@@ -292,6 +459,10 @@ TOO_LARGE = (
         (429, error("On tokens per minute: limit: 6,000, requested: 8,000.", "rate_limit_exceeded", "tokens")),
         (413, error("Request too large for model `gpt-x`.", "rate_limit_exceeded", "tokens")),
         (429, error("No.", "request_too_large")),
+        (429, error("The input or output tokens must be reduced in order to run successfully.", "rate_limit_exceeded")),
+        (429, error("It has 45,000 tokens and 30,000 may be used a minute: your request must be reduced.")),
+        (429, error("More than your limit. Please reduce your message size and try again.", "rate_limit_exceeded")),
+        (413, error("Payload too large")),
     ],
 )
 def test_what_is_too_large_is_not_asked_again(status: int, body: Any) -> None:
@@ -302,8 +473,15 @@ def test_what_is_too_large_is_not_asked_again(status: int, body: Any) -> None:
     assert not is_rate_limit(refused) and not is_final(refused)
 
 
-def test_what_is_not_too_large_is_asked_again() -> None:
-    words = "Rate limit reached on tokens per min (TPM): Limit 30000, Used 29000, Requested 5200. Try again in 8.4s."
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Rate limit reached on tokens per min (TPM): Limit 30000, Used 29000, Requested 5200. Try again in 8.4s.",
+        "Your rate of requests must be reduced.",
+        "Please reduce the number of requests.",
+    ],
+)
+def test_what_is_not_too_large_is_asked_again(words: str) -> None:
     refused = failed(429, error(words, "rate_limit_exceeded", "tokens"))
     assert is_rate_limit(refused) and pause_before_retry(refused, 1) is not None
     assert "Wait a moment" in str(explain(refused))

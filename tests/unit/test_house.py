@@ -146,7 +146,7 @@ def test_the_page_allows_only_what_lies_below() -> None:
     ("room", "may"),
     [
         ("timeline", {"palette", "words"}),
-        ("mock_api", {"catalog", "errors", "numeric"}),
+        ("mock_api", {"catalog", "errors", "numeric", "open_files", "words"}),
         ("numeric", set()),
         ("palette", set()),
         ("words", set()),

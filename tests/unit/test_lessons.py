@@ -67,7 +67,7 @@ def shown(path: Path) -> str:
 
 
 def test_every_lesson_is_on_the_map_and_leads_to_the_next() -> None:
-    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    paths = [ROOT / "notebooks" / f"{name}.ipynb" for name in lessons()]
     start = shown(paths[0])
     readme = (ROOT / "README.md").read_text("utf-8")
     for lesson in paths:
@@ -106,3 +106,12 @@ def test_every_practice_task_is_where_a_learner_would_look_for_it() -> None:
         assert f"*About {task.minutes} minutes" in own and f"(../notebooks/{task.follows}.ipynb)" in own
     for task, following in pairwise(tasks):
         assert f"]({following.notebook}.ipynb)" in markdown(ROOT / "exercises" / f"{task.notebook}.ipynb")
+
+
+def test_the_tour_leads_to_every_lesson_and_the_first_tasks_and_is_offered() -> None:
+    tour, readme = markdown(ROOT / "notebooks" / "quick_tour.ipynb"), (ROOT / "README.md").read_text("utf-8")
+    assert [lesson for lesson in lessons() if f"]({lesson}.ipynb)" not in tour] == []
+    for task in list(manifest().exercises.values())[:3]:
+        assert f"[{task.title}](../exercises/{task.notebook}.ipynb)" in tour
+    assert "| `quick_tour` | 10 |" in readme and "**10 minutes.**" in tour
+    assert "(quick_tour.ipynb)" in markdown(ROOT / "notebooks" / "00_start_here.ipynb")

@@ -190,6 +190,10 @@ NAMES = [
         for name, has in {
             "ConnectError": lambda: httpx2.ConnectError,
             "ClientConnector": lambda: aiohttp.ClientConnectorError.__name__.startswith("ClientConnector"),
+            "ConnectTimeout": lambda: httpx2.ConnectTimeout,
+            "ConnectionTimeout": lambda: aiohttp.ConnectionTimeoutError.__name__.startswith("ConnectionTimeout"),
+            "ClientConnectionError": lambda: aiohttp.ClientConnectionError,
+            "PoolTimeout": lambda: httpx2.PoolTimeout,
         }.items()
     ),
     Name(
@@ -487,10 +491,12 @@ def test_each_name_that_is_not_ours_is_in_the_list() -> None:
             )
 
 
-# what only looks like it: the workbook's own texts and columns, names that it asks of itself
+# what only looks like it: the workbook's own texts and columns, names that it asks of itself, IPython's protocol
 READS_ITS_OWN = {
     "batch/csv_file.py": ("question",),
+    "batch/questions.py": ("question",),
     "course/verdict.py": ("_repr_mimebundle_",),
+    "session/pandas_tables.py": ("_repr_html_",),
     "session/state.py": ("KEY",),
 }
 

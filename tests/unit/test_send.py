@@ -278,6 +278,54 @@ def test_practice_mode_lets_no_client_ask_another_service(gateway: Any, library:
     assert not gateway.came and session.spent().answers == 0
 
 
+def leading_to(url: str, library: Library, way: str, sync: bool) -> dict[str, Any]:
+    """What a client is made with that leads its requests to that address."""
+
+    def lead(request: Any) -> Any:
+        request.url = library.URL(f"{url}/chat/completions")
+        return request
+
+    async def alead(request: Any) -> None:
+        lead(request)
+
+    class Leading(library.Auth):
+        def auth_flow(self, request: Any) -> Iterator[Any]:
+            yield lead(request)
+
+    ways: dict[str, Any] = {
+        "a hook": {"event_hooks": {"request": [lead if sync else alead]}},
+        "an Auth": {"auth": Leading()},
+        "a function": {"auth": lead},
+    }
+    return ways[way]
+
+
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("way", ["a hook", "an Auth", "a function"])
+@pytest.mark.usefixtures("connected")
+def test_nor_by_what_a_client_does_to_its_requests(gateway: Any, library: Library, way: str, sync: bool) -> None:
+    options = leading_to(gateway.url, library, way, sync)
+    for _ in range(2):
+        with pytest.raises(WorkbookError, match="Practice mode stopped a call to"):
+            if sync:
+                with OpenAI(http_client=library.Client(**options), max_retries=0) as client:
+                    client.chat.completions.create(**ASK)
+            else:
+                run(AsyncOpenAI(http_client=library.AsyncClient(**options), max_retries=0), ask)
+    assert not gateway.came and session.spent().answers == 0
+
+
+@pytest.mark.usefixtures("connected")
+def test_hooks_that_lead_nowhere_else_do_as_ever(library: Library) -> None:
+    seen: list[str] = []
+    hooks = {"request": [lambda request: seen.append("before")], "response": [lambda response: seen.append("after")]}
+    own = library.Client(event_hooks=hooks, auth=lambda request: request)
+    with OpenAI(http_client=own) as client, watch() as trace:
+        for _ in range(3):
+            client.chat.completions.create(**ASK)
+    assert seen == ["before", "after"] * 3 and trace.requests == 3 and len(own.event_hooks["request"]) == 2
+
+
 @pytest.mark.usefixtures("connected")
 def test_the_sentence_says_how_to_ask_that_service_on_purpose(gateway: Any) -> None:
     with OpenAI(base_url=gateway.url) as client, pytest.raises(WorkbookError) as caught:

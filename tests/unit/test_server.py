@@ -114,6 +114,15 @@ def test_a_name_that_was_made_to_point_here_is_not_answered(host: str | None, se
     assert not server.api.served, "nothing was asked"
 
 
+def test_another_name_in_the_address_is_not_answered_either(servers: list[Server]) -> None:
+    """As a proxy is asked: the address counts, and not the header."""
+    servers.append(server := Server(MockAPI(pace=0.001)))
+    for name, status in ((b"evil.example", 421), (server.url.split("/")[2].encode(), 200)):
+        with connected(server) as sock:
+            sock.sendall(request(server, "127.0.0.1:{port}").replace(b" /v1", b" http://" + name + b"/v1", 1))
+            assert answer(sock)[0] == status
+
+
 def test_another_name_is_answered_where_the_server_was_told_it(servers: list[Server]) -> None:
     servers.append(server := Server(MockAPI(pace=0.001), names=("bigbox",)))
     for host, status in (("bigbox:{port}", 200), ("127.0.0.1:{port}", 421)):

@@ -308,8 +308,8 @@ def test_faults_end_with_their_block_and_repeat(connected: MockAPI) -> None:
 
 
 def what_it_is(mine: State) -> dict[str, Any]:
-    """What `answered_by` gives back; the door may stay open."""
-    kept = {name: value for name, value in vars(mine).items() if name not in ("door", "practice_url")}
+    """What `answered_by` gives back; the doors may stay open."""
+    kept = {name: value for name, value in vars(mine).items() if name not in ("doors", "practice_url")}
     return {**kept, "own": dict(mine.own), "environment": dict(os.environ), "guards": list(send.guards)}
 
 

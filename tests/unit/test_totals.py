@@ -4,16 +4,18 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from helpers import ask_ai, connect, faults, open_exercise, session, stream_model
+from helpers import ask_ai, connect, faults, open_exercise, session, stream_model, watch
 from helpers.catalog import cost
 from helpers.errors import CallFailed
 from helpers.mock_api import MockAPI
 from helpers.session.state import state
 from helpers.wire import send
+from helpers.wire.failures import explain
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -67,6 +69,38 @@ def test_where_nobody_listens_nothing_is_charged(monkeypatch: pytest.MonkeyPatch
     with OpenAI(base_url="http://127.0.0.1:9/v1", max_retries=0) as client, pytest.raises(openai.APIConnectionError):
         client.chat.completions.create(**ASK)
     assert str(session.spent()) == "0 answers, 0 tokens, 0 USD"
+
+
+class Failing(httpx2.BaseTransport):
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        raise self.error
+
+
+NEVER_SENT = [
+    *(httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError),
+    *(httpx2.UnsupportedProtocol, httpx2.LocalProtocolError),
+]
+PERHAPS_SENT = [httpx2.ReadTimeout, httpx2.WriteTimeout, httpx2.ReadError, httpx2.RemoteProtocolError]
+
+
+@pytest.mark.parametrize("kind", [*NEVER_SENT, *PERHAPS_SENT])
+def test_what_never_got_there_is_not_charged(kind: type[httpx2.TransportError]) -> None:
+    http_client = httpx2.Client(transport=Failing(kind("No.")))
+    with OpenAI(max_retries=0, http_client=http_client) as client, pytest.raises(openai.APIConnectionError) as failed:
+        client.chat.completions.create(**ASK)
+    assert session.spent().unknown == (kind in PERHAPS_SENT)
+    assert ("was not sent" in str(explain(failed.value))) == (kind is httpx2.PoolTimeout)
+
+
+def test_a_client_that_is_closed_sends_nothing() -> None:
+    with OpenAI() as client:
+        pass
+    with watch() as trace, pytest.raises((RuntimeError, openai.APIConnectionError)):
+        client.chat.completions.create(**ASK)
+    assert str(session.spent()) == "0 answers, 0 tokens, 0 USD" and trace.requests == 0
 
 
 def test_an_unknown_price_is_said_to_be_unknown() -> None:

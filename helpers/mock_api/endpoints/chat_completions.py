@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+from ...errors import OPENAI_SAYS
 from ..answers import split_tokens
 from ..exchange import CREATED, Exchange, Piece, Reply
-from ..faults import OLD_CODE, OUT_OF_CREDIT, Fault
+from ..faults import Fault
 from ..requests import ChatRequest, Refused, read_chat, read_json
 
 
@@ -16,7 +17,7 @@ def reply(exchange: Exchange, body: bytes) -> Reply:
     exchange.model, exchange.question = chat.model.name, chat.question
     exchange.api.asked.add(chat.question)
     if code := exchange.api.faults.out_of_credit:
-        raise Refused(429, OUT_OF_CREDIT[code], code, kind=OLD_CODE)
+        raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
     topic = exchange.api.topic(chat.question)
     tokens = split_tokens(exchange.api.answer(chat.model, topic))[: chat.limit]
     exchange.admit(chat.prompt_tokens + len(tokens))

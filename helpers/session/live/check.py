@@ -14,7 +14,7 @@ from openai import OpenAI
 
 from ...errors import WorkbookError
 from ...wire.headers import read_limit
-from ...wire.refusals import as_said, out_of_credit, service_words
+from ...wire.refusals import as_said, read_refusal, service_words
 from ...wire.retries import retry_after
 from ...words import counted
 from .access import NO_KEY, OPENAI, Access
@@ -87,13 +87,14 @@ def _content(client: OpenAI) -> bytes:
 
 def _read(body: bytes) -> Listed:
     """Raises ValueError for what is no list of models."""
-    content = json.loads(body)
-    if not isinstance(content, dict):
-        raise ValueError("It is no object.")
-    entries = (content["data"] or []) if "data" in content else content.get("models")
+    entries = content = json.loads(body)
+    if isinstance(content, dict):
+        entries = (content["data"] or []) if "data" in content else content.get("models")
     if not isinstance(entries, list):
         raise ValueError("It is no list.")
     named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    if entries is content and not named:  # a list, but of something else
+        raise ValueError("It is no list of models.")
     return {entry["id"]: _day(entry.get("shutdown_date")) for entry in named}
 
 
@@ -106,7 +107,7 @@ def _day(text: object) -> date | None:
 
 def _refusal(error: openai.APIStatusError, access: Access) -> tuple[str, str]:
     status, said, when = error.status_code, as_said(error), _when(error.response)
-    if no_credit := out_of_credit(error.code, error.type):
+    if no_credit := read_refusal(error).no_credit:
         return no_credit
     if status == 401 and access.key == NO_KEY:
         return (

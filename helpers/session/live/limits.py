@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...wire.exchange import Exchange
 from ...wire.headers import DAY, Unit, read_limit
-from ...wire.refusals import out_of_credit
+from ...wire.refusals import refusal_in
 
 MINUTE, HOUR = 60.0, 3600.0  # seconds
 PERIODS = {MINUTE: "a minute", HOUR: "an hour", DAY: "a day"}
@@ -65,10 +65,8 @@ class LimitsSeen:
 
     def _ended(self, exchange: Exchange) -> None:
         status, headers = exchange.status, exchange.headers
-        if status is not None and status >= 400:
-            answer = exchange.response
-            if said := out_of_credit(answer.code, answer.kind):
-                self.has_no_credit(said)
+        if (status or 0) >= 400 and (said := refusal_in(status, exchange.response.said).no_credit):
+            self.has_no_credit(said)
         if status == 200:
             self.no_credit = None
         if status == 200 and any(f"x-ratelimit-limit-{unit}" in headers for unit in ("requests", "tokens")):

@@ -7,15 +7,18 @@ from contextvars import ContextVar
 from datetime import date
 from urllib.parse import urlsplit
 
+import httpx2
 from openai import OpenAI
 
 from ...catalog import MODELS
 from ...errors import WorkbookError
 from ...wire.exchange import Exchange
+from ...wire.model_calls import carries
+from ...wire.redirects import stays
 from ...wire.totals import Totals
 from ...words import counted, usd
 from ..budget import Budget
-from .access import Access
+from .access import NO_KEY, Access
 from .check import Listed, list_models
 from .limits import MINUTE, LimitsSeen
 from .offer import Offer, age_of_prices
@@ -68,10 +71,13 @@ class Live:
         self._bill = bill
         self._say = say
         self._introduced: set[str] = set()
+        self.homes = [(access, httpx2.URL(access.url))]  # where this key belongs, and each that there was before
 
-    def knows_already(self, before: "Live") -> None:
-        """Of the same service: what was said once need not be said again."""
-        self.limits, self._introduced = before.limits, before._introduced
+    def comes_after(self, before: "Live") -> None:
+        """What the live mode before it knew: what was said once of a service need not be said again."""
+        if before.access == self.access:
+            self.limits, self._introduced = before.limits, before._introduced
+        self.homes += before.homes
 
     def banner(self) -> str:
         """What has to be said when it begins."""
@@ -135,15 +141,33 @@ class Live:
             return f" Of the budget {usd(self.budget.left)} are left."
         return f" But of the budget only {usd(self.budget.left)} are left: it would stop there, and keep what it has."
 
+    def keep_the_key(self, exchange: Exchange) -> None:
+        """Raises WorkbookError where a request would take a key to another address than it was set for."""
+        url = exchange.url
+        at_home = {NO_KEY, *(access.key for access, home in self.homes if stays(home, url))}
+        strays = (access for access, _ in self.homes if access.key not in at_home)
+        access = next((each for each in strays if carries(exchange, [each.key])), None)
+        if access is None:
+            return
+        there = f"{url.scheme}://{url.netloc.decode()}"
+        raise WorkbookError(
+            f"This call would take {access.origin} to {there}, and it was set for {access.shown}: nothing was sent.",
+            "Give the client a key for that service (api_key=…). Or write that key into .env under a name of its own, "
+            f'and go there: connect(live=True, base_url="{there}/v1", key_from="MY_SERVICE_KEY").',
+        )
+
     def before(self, exchange: Exchange) -> None:
         """Of what may cost something: says what there is to know of a model the first time, and keeps to the budget."""
         if exchange.method != "POST":
             return
         check_it_is_allowed()
-        model = exchange.request.model
-        if model and model not in self._introduced:
-            self._introduced.add(model)
-            self.introduce(model)
+        model, path = exchange.request.model, exchange.url.path
+        if (model or path) not in self._introduced:
+            self._introduced.add(model or path)
+            if model:
+                self.introduce(model)
+            elif not self.access.is_here:  # a file of sound, say, or a batch that runs at the service
+                self._say(f"What a call of {path} costs is not known here, so the budget does not count it.")
         self.budget.require()
 
     def in_place_of(self, model: str) -> str | None:
