@@ -22,6 +22,7 @@ from nbclient.exceptions import CellExecutionError
 from rerun_notebooks import SECONDS, clean_environment
 
 from helpers.checks.clinic import BUGS
+from helpers.checks.programs import PROGRAMS
 from helpers.checks.tasks import TASKS
 from helpers.course.lessons import read_lessons
 from helpers.course.manifest import Entry, Manifest, read_tasks
@@ -42,8 +43,11 @@ def in_the_manifest(root: Path, manifest: Manifest) -> Iterator[str]:
     for entry in manifest.exercises.values():
         if not (root / "notebooks" / f"{entry.follows}.ipynb").exists():
             yield f"{TOML}: {entry.name} follows {entry.follows!r}, which is no lesson. Name one of notebooks/."
-        if entry.name not in TASKS and not entry.bugs:
-            yield f"{TOML}: {entry.name!r} has no check. Add it to TASKS in helpers/checks/tasks.py."
+        if entry.name not in TASKS | PROGRAMS and not entry.bugs:
+            yield (
+                f"{TOML}: {entry.name!r} has no check. Add it to TASKS in helpers/checks/tasks.py, or to PROGRAMS in "
+                "programs.py."
+            )
         for bug in entry.bugs:
             if bug.name not in BUGS:
                 yield f"{TOML}: the bug {bug.name!r} has no check. Add it to BUGS in helpers/checks/clinic.py."

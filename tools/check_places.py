@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 
 from helpers.checks.clinic import BUGS
+from helpers.checks.programs import PROGRAMS
 from helpers.checks.tasks import TASKS
 from helpers.course.lessons import Lesson
 from helpers.course.manifest import Entry, Manifest
@@ -64,9 +65,10 @@ def of_tasks(root: Path, manifest: Manifest) -> Iterator[str]:
         if f"]({following.notebook}.ipynb)" not in _text(root / "solutions" / f"{entry.notebook}.ipynb"):
             yield f"solutions/{entry.notebook}.ipynb: its end does not lead on. Link {following.notebook}.ipynb there."
     listed = manifest.titles()
-    for name, file in [*((name, "tasks.py") for name in TASKS), *((name, "clinic.py") for name in BUGS)]:
-        if name not in listed:
-            yield f"helpers/checks/{file}: {name!r} is in no list. Add it to {TOML}, or take the check out."
+    for file, checks in (("tasks.py", TASKS), ("programs.py", PROGRAMS), ("clinic.py", BUGS)):
+        for name in checks:
+            if name not in listed:
+                yield f"helpers/checks/{file}: {name!r} is in no list. Add it to {TOML}, or take the check out."
 
 
 def _linked(root: Path, entry: Entry) -> Iterator[str]:

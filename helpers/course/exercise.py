@@ -10,6 +10,8 @@ from typing import Any
 
 from ..checks.clinic import BUGS
 from ..checks.judging import Finding, kind_of
+from ..checks.program_faults import read_program
+from ..checks.programs import PROGRAMS, ProgramTask
 from ..checks.running import Run, run
 from ..checks.shape import from_zero
 from ..checks.tasks import TASKS, Task
@@ -109,7 +111,10 @@ class Exercise:
     def _praise(self, done: Run) -> tuple[str, str]:
         calls, most = len(done.calls), done.trace.max_in_flight
         seen = f"It did what it should: {counted(calls, 'call')}, at most {most} in flight."
-        return seen, f"`{self._called}.solution()` shows how we wrote it, and why."
+        return seen, self._more()
+
+    def _more(self) -> str:
+        return f"`{self._called}.solution()` shows how we wrote it, and why."
 
     def hint(self) -> Note:
         """The next hint, one step at a time."""
@@ -126,6 +131,35 @@ class Exercise:
         text = solution_of(self._entry, self._part.name if self._part is not self._entry else None)
         logbook.note(self._part.name, solution_seen=True)
         return Note(text)
+
+
+class Program(Exercise):
+    """A task whose answer is a program in a file: see `open_exercise`."""
+
+    _task: ProgramTask  # type: ignore[assignment]
+
+    def __init__(self, entry: Entry, task: ProgramTask) -> None:
+        super().__init__(entry, entry, task)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f'{self._part.title}. `await {self._called}.check("{self._task.file}")` says how far you are.'
+
+    def check(self, function: Any) -> Check:
+        """Runs your program, by the name of its file, as a process of its own, and says what it did: `await` it.
+
+        It takes about three seconds, always in practice mode, and leaves nothing running.
+        """
+        return Check(lambda: self._check(function), f'{self._called}.check("{self._task.file}")')
+
+    async def _verdict(self, function: Any) -> Verdict:
+        program = read_program(function, self._task.file, self._called)
+        if isinstance(program, Finding):
+            return self._failed(program)
+        done = await self._task.run(*program)
+        panels = from_zero(done.panel), self._task.shape(done)
+        if found := next(self._task.judge(done), None):
+            return self._failed(found, panels)
+        return Verdict(self._part.name, "passed", "passed", self._task.praise(done), self._more(), panels)
 
 
 class Patient(Exercise):
@@ -205,6 +239,8 @@ def open_exercise(name: str) -> Exercise:
     entry = find(manifest().exercises, short, "exercise")
     if entry.bugs:
         raise WorkbookError(f"{entry.title!r} has several parts.", "Open one with open_bug(…); its notebook shows how.")
+    if entry.name in PROGRAMS:
+        return Program(entry, PROGRAMS[entry.name])
     return Exercise(entry, entry, TASKS[entry.name])
 
 

@@ -268,6 +268,10 @@ TASK_LINK = "[Only so many at a time](../exercises/04_limit_in_flight.ipynb)"
             without("exercises/tasks.toml", 'name = "csv_to_csv"', 'name = "csv_to_table"'),
             "helpers/checks/tasks.py: 'csv_to_csv' is in no list",
         ),
+        (
+            without("exercises/tasks.toml", 'name = "go_on"', 'name = "go_off"'),
+            "helpers/checks/programs.py: 'go_on' is in no list",
+        ),
         (without("exercises/tasks.toml", 'name = "time_sleep"', 'name = "a_nap"'), "clinic.py: 'time_sleep' is in no"),
     ],
 )

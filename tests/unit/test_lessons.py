@@ -21,7 +21,9 @@ QUESTION = re.compile(r"((What|Why|How|Who) .*\?|(Define|Explain|Tell me) .*)")
 def texts(path: Path) -> list[str]:
     """All strings in the notebook's code."""
     notebook = nbformat.read(path, as_version=4)
-    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    # the first line of a cell that is written into a file is for the notebook
+    code = "\n".join(cell.partition("\n")[2] if cell.startswith("%%writefile") else cell for cell in cells)
     tree = compile(code, str(path), "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 

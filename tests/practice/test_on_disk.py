@@ -1,0 +1,47 @@
+"""What counts as being on disk when a program is killed, and what of it can be torn."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from helpers.checks.on_disk import OnDisk
+
+QUESTION, ANSWER = "What is a mutex?", "Answer-7: it depends."
+
+
+def disk(folder: Path) -> OnDisk:
+    return OnDisk(folder, {QUESTION: "Answer-7", "What is a lock?": "Answer-8"})
+
+
+def test_in_a_database_only_what_is_committed_counts(tmp_path: Path) -> None:
+    """Also where the rows are in the file already, as with those that do not fit into memory."""
+    with closing(sqlite3.connect(tmp_path / "answers.db")) as database:
+        database.execute("CREATE TABLE answers (question, answer)")
+        database.execute("PRAGMA cache_size = 1")
+        database.executemany("INSERT INTO answers VALUES (?, ?)", [(QUESTION, ANSWER * 100)] * 200)
+        assert b"Answer-7" in (tmp_path / "answers.db").read_bytes()
+        assert disk(tmp_path).look() == frozenset()
+        database.commit()
+        assert disk(tmp_path).look() == {QUESTION}
+    assert disk(tmp_path).tear() is None
+
+
+def test_the_last_row_of_a_file_that_grows_is_torn(tmp_path: Path) -> None:
+    watched, path = disk(tmp_path), tmp_path / "answers.csv"
+    for text in ("", "Answer-8: first\n", "Answer-8: first\nAnswer-7: it depends, always.\n"):
+        path.write_text(text)
+        watched.look()
+    assert watched.tear() == QUESTION
+    assert path.read_text() == "Answer-8: first\nAnswer-7: it depen"
+    assert watched.look() == {QUESTION, "What is a lock?"}
+
+
+def test_a_file_that_is_put_into_the_place_of_another_is_never_torn(tmp_path: Path) -> None:
+    watched, path = disk(tmp_path), tmp_path / "answers.csv"
+    for text in ("Answer-8: first\n", "Answer-8: first\nAnswer-7: it depends.\n"):
+        (tmp_path / "new").write_text(text)
+        os.replace(tmp_path / "new", path)
+        watched.look()
+    assert watched.tear() is None
+    assert path.read_text().endswith("depends.\n")
