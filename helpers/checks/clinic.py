@@ -12,7 +12,7 @@ from .running import Run, Scenario
 from .tasks import QUESTIONS, Task, a_dictionary, a_number, about
 
 
-class Patient(Task):
+class AllAtOnce(Task):
     """Asks all questions at once, with the client it is given, and returns their texts: so most patients should."""
 
     parameters = "client, questions"
@@ -30,7 +30,7 @@ class Patient(Task):
         yield from self.texts(run)
 
 
-class OneQuestion(Patient):
+class OneQuestion(AllAtOnce):
     """Asks one question, and returns its text."""
 
     parameters = "client, question"
@@ -46,7 +46,7 @@ class OneQuestion(Patient):
         yield from judging.answers_fit(run, [run.result], [("", QUESTIONS[0])])
 
 
-class OwnClient(Patient):
+class OwnClient(AllAtOnce):
     """Makes its own client."""
 
     parameters = "questions"
@@ -56,7 +56,7 @@ class OwnClient(Patient):
         yield Scenario((list(questions),), questions)
 
 
-class StrictService(Patient):
+class StrictService(AllAtOnce):
     """Meets a rate limit: a burst of four, then 20 a second. Its client gives up at the first refusal."""
 
     parameters = "questions"
@@ -83,7 +83,7 @@ class StrictService(Patient):
         return shape.expected(run, limit=3)
 
 
-class SomeFail(Patient):
+class SomeFail(AllAtOnce):
     """One question is refused for good: it keeps its place, with a text that says what happened."""
 
     def scenarios(self) -> Iterator[Scenario]:
@@ -136,7 +136,7 @@ class RetriesOnRetries(SomeFail):
         yield from super().judge(run)
 
 
-class WrongClock(Patient):
+class WrongClock(AllAtOnce):
     """Returns how long all calls together took, beside their texts."""
 
     def judge(self, run: Run) -> Findings:
@@ -157,14 +157,14 @@ class WrongClock(Patient):
 
 BUGS: dict[str, Task] = {
     "no_await": OneQuestion(),
-    "await_in_a_loop": Patient(),
+    "await_in_a_loop": AllAtOnce(),
     "ordinary_client": OwnClient(),
-    "time_sleep": Patient(),
+    "time_sleep": AllAtOnce(),
     "no_limit": StrictService(),
     "lost_failures": SomeFail(),
     "retries_on_retries": RetriesOnRetries(),
-    "task_nobody_keeps": Patient(),
+    "task_nobody_keeps": AllAtOnce(),
     "wrong_clock": WrongClock(),
     "client_for_every_call": OwnClient(),
-    "wrong_pairs": Patient(),
+    "wrong_pairs": AllAtOnce(),
 }

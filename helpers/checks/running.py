@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -101,6 +102,7 @@ class Run:
     result: Any = None
     error: BaseException | None = None
     ended: bool = True  # within the limit
+    awaitable: bool = False  # whether calling the function gave something to await
     stuck_at: Line | None = None
 
     @property
@@ -134,7 +136,7 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
                     client = await opened.enter_async_context(AsyncOpenAI(http_client=noted.given))
                     arguments = (client, *arguments)
                 token = _mark.set(tasks)
-                task = asyncio.get_running_loop().create_task(_start(function, arguments))
+                task = asyncio.get_running_loop().create_task(_start(noted, function, arguments))
                 _mark.reset(token)
                 began = trace.now()
                 try:
@@ -158,9 +160,11 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
     return noted
 
 
-async def _start(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:
+async def _start(noted: Run, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     try:
-        return await function(*arguments)
+        given = function(*arguments)  # it may be anything that can be called: what comes back decides
+        noted.awaitable = inspect.isawaitable(given)
+        return await given if noted.awaitable else given
     except (SystemExit, KeyboardInterrupt) as error:  # which would go through the event loop, and end the kernel
         raise RuntimeError(f"{type(error).__name__}: your function wanted to end the whole program.") from error
 
@@ -281,7 +285,7 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyn
     handler = loop.get_exception_handler()
     loop.set_task_factory(make)
     loop.set_exception_handler(handle)
-    learners = getattr(function, "__globals__", {})
+    learners = _globals(function)
     imported = [name for name, value in learners.items() if value is all_tasks]
     asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
     learners.update(dict.fromkeys(imported, own_tasks))
@@ -293,6 +297,14 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyn
         learners.update(dict.fromkeys(imported, all_tasks))
         loop.set_task_factory(before)
         loop.set_exception_handler(handler)
+
+
+def _globals(function: Any) -> dict[str, Any]:
+    """The names that a function sees: of a `functools.partial` its function's, of an object its class's `__call__`."""
+    while isinstance(function, partial):
+        function = function.func
+    found = getattr(function, "__globals__", None) or getattr(type(function).__call__, "__globals__", {})
+    return dict[str, Any]() if found is None else found
 
 
 @contextmanager

@@ -6,11 +6,12 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..checks.clinic import BUGS
 from ..checks.judging import Finding, kind_of
-from ..checks.running import Run, run
+from ..checks.running import LIMIT, Run, run
 from ..checks.shape import from_zero
 from ..checks.tasks import TASKS, Task
 from ..errors import WorkbookError
@@ -81,6 +82,8 @@ class Exercise:
             return self._failed(finding)
         for scenario in self._task.scenarios():
             done = await run(function, scenario)
+            if finding := _not_to_be_awaited(function, done, self._task.parameters):
+                return self._failed(finding)
             panels = self._panels(done)
             if found := self._found(done):
                 return self._failed(found, panels)
@@ -142,6 +145,8 @@ class Patient(Exercise):
         verdict = super()._failed(found, panels)
         if self._diagnosed or not panels:
             return verdict
+        if found.broken:  # no patient raises an error as it comes: this one is the learner's own
+            return replace(verdict, panels=())
         # the message would give the diagnosis away
         look = "First say what is wrong with it: press an answer under its timeline. Then mend it."
         return replace(verdict, seen="This patient is still sick.", look=look, panels=())
@@ -157,6 +162,8 @@ class Patient(Exercise):
             return self._failed(finding)
         for scenario in self._task.scenarios():
             done = await run(function, scenario)
+        if finding := _not_to_be_awaited(function, done, self._task.parameters):
+            return self._failed(finding)
         clients = f"{counted(len(done.clients), 'client')} sent the calls."
         returned = f"It returned {_outline(done.result)}."
         choices = [choice.text for choice in self._part.choices]
@@ -259,7 +266,7 @@ def _not_a_function(function: Any, parameters: str, called: str) -> Finding | No
             f"The check got {kind_of(function)}, and it needs your function.",
             f"Give it the function's name, without quotes or parentheses: `await {called}.check(my_function)`.",
         )
-    name = getattr(function, "__name__", type(function).__name__).replace("<lambda>", "my_function")
+    name = _name(function)
     if _is_blank(function):
         return Finding(
             "not attempted",
@@ -267,20 +274,12 @@ def _not_a_function(function: Any, parameters: str, called: str) -> Finding | No
             f"Write its body in place of the dots, run that cell, then check again; `{called}.hint()` helps.",
         )
     if inspect.isasyncgenfunction(function):
-        return Finding(
-            "generator",
-            f"`{name}` has a `yield`, which makes it a generator: it hands out values one by one.",
-            "Collect the values in a list, and `return` it at the end.",
-        )
-    if not (
-        inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(type(function).__call__)
-    ):
-        return Finding(
-            "not a coroutine function",
-            f"`{name}` is an ordinary function: there is no `async` before its `def`.",
-            f"Write `async def {name}({parameters})`: only then it can `await`, and let others work while it waits.",
-        )
-    expected, own = parameters.split(", "), inspect.signature(function)
+        return _generator(name)
+    expected = parameters.split(", ")
+    try:
+        own = inspect.signature(function)
+    except (TypeError, ValueError):  # it does not tell; the call will
+        return None
     names = [each for each in own.parameters if each in expected]
     try:
         own.bind(*expected)
@@ -294,6 +293,43 @@ def _not_a_function(function: Any, parameters: str, called: str) -> Finding | No
             f"Begin it with `async def {name}({parameters}):`, in this order.",
         )
     return None
+
+
+def _name(function: Any) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name.replace("<lambda>", "my_function")
+
+
+def _generator(name: str) -> Finding:
+    return Finding(
+        "generator",
+        f"`{name}` has a `yield`, which makes it a generator: it hands out values one by one.",
+        "Collect the values in a list, and `return` it at the end.",
+    )
+
+
+def _not_to_be_awaited(function: Any, done: Run, parameters: str) -> Finding | None:
+    """What is wrong where calling a function gave nothing to await. How it is written does not matter."""
+    if done.awaitable:
+        return None
+    name, line = _name(function), done.stuck_at
+    if inspect.isgenerator(done.result) or inspect.isasyncgen(done.result):
+        return _generator(name)
+    if line:
+        seen = (
+            f"`{name}` was stopped after {LIMIT:g} seconds in its line {line.number} (`{one_line(line.code, 60)}`): "
+            "it is an ordinary function, and nothing else can run until it returns."
+        )
+    elif done.error is None:
+        seen = f"`{name}` is an ordinary function: calling it gave {kind_of(done.result)}, which cannot be awaited."
+    elif isinstance(done.error, RuntimeError) and "event loop" in str(done.error):  # asyncio.run, run_until_complete
+        seen = f"`{name}` is an ordinary function, and starts an event loop: the notebook's is running already."
+    else:
+        return None
+    look = f"Write `async def {name}({parameters})`: only then it can `await`, and let others work while it waits."
+    return Finding("not a coroutine function", seen, look)
 
 
 def _is_blank(function: Any) -> bool:

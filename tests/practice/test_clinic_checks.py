@@ -381,3 +381,13 @@ def test_a_check_before_the_diagnosis_does_not_give_it_away() -> None:
     verdict = check("wrong_pairs", wrong_pairs_sick, diagnosed=False)
     assert verdict.seen == "This patient is still sick."
     assert "order" not in repr(verdict)
+
+
+async def misspelt(client, questions):
+    return await asyncio.gather(*(ask(client, question) for question in question_list))  # noqa: F821
+
+
+def test_an_error_that_the_learner_has_just_made_is_told_before_the_diagnosis() -> None:
+    verdict = check("wrong_pairs", misspelt, diagnosed=False)
+    assert verdict.outcome == "broken"
+    assert "question_list" in verdict.seen and "spelling" in verdict.look
