@@ -18,7 +18,7 @@ from ..wire.failures import explain
 from ..wire.trace import Call
 from ..words import duration, one_line
 from .fence import PROGRAM
-from .running import LIMIT, Run, nested
+from .running import LIMIT, MOST_TRIES, Run, nested
 from .watchdog import own_line
 
 BLOCKED = 0.15  # seconds; an event loop that stood still for longer was blocked
@@ -67,6 +67,15 @@ def it_ended(run: Run) -> Findings:
             "Ask yourself what ends that loop; and whatever waits has to wait with `await`, or nothing else can run.",
         )
     if not run.ended:
+        sent = Counter(pair for call in run.calls if (pair := asks(run, call)) for _ in call.attempts)
+        if sent and max(sent.values()) > MOST_TRIES:
+            _, question = max(sent, key=lambda pair: sent[pair])
+            yield Finding(
+                "endless",
+                f"Your function sent “{short(question)}” again and again, and had not ended after "
+                f"{MOST_TRIES} requests; so it was stopped.",
+                "Give up after a few tries: `for attempt in range(3)` in place of `while True`.",
+            )
         asked = {pair for call in run.calls if call.outcome == "ok" and (pair := asks(run, call))}
         missing = len(set(_pairs(run)) - asked)
         if not run.calls:
@@ -163,13 +172,15 @@ def it_awaited(run: Run) -> Findings:
     if run.forgotten:
         yield Finding(
             "never awaited",
-            f"`{run.forgotten[0]}` was called and never awaited" + ("." if run.calls else ", and so nothing was sent."),
+            f"`{min(run.forgotten)}` was called and never awaited{'' if run.calls else ', and so nothing was sent'}.",
             "Calling an `async def` only makes a coroutine; `await` starts it, and so do gather and create_task.",
         )
 
 
 def it_asked(run: Run) -> Findings:
     """It sent calls: each question to each model, once."""
+    if run.left and len(run.calls) < len(_pairs(run)):
+        yield from nothing_left(run)  # how many of them had begun by then is chance
     if not run.calls:
         yield from loop_stayed_free(run)
     if not run.calls and any(isinstance(value, str) and value for value in nested(run.result)):
@@ -350,11 +361,11 @@ def no_idle_slots(run: Run, limit: int) -> Findings:
 def nothing_left(run: Run) -> Findings:
     """When the function returned, nothing of it was running."""
     if run.left or run.in_flight:
-        flight = f" ({_many(len(run.in_flight), 'call')} in flight, each of them paid for)" if run.in_flight else ""
-        what = f"{_many(len(run.left), 'task')} of it ({_listed(set(run.left))})" if run.left else "some of its calls"
+        names = _listed(dict.fromkeys(run.left))
+        what = f"{_many(len(run.left), 'task')} of it ({names})" if run.left else "some of its calls"
         yield Finding(
             "left running",
-            f"Your function returned while {what} went on running{flight}.",
+            f"Your function returned while {what} went on running: each call is paid for, and its answer is lost.",
             "Is an `await` missing, before gather perhaps? What you don't need any more you cancel, then await.",
         )
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ..checks.clinic import BUGS
-from ..checks.judging import Finding, kind_of
+from ..checks.judging import Finding, it_ended, kind_of
 from ..checks.running import LIMIT, Run, run
 from ..checks.shape import from_zero
 from ..checks.tasks import TASKS, Task
@@ -92,7 +92,9 @@ class Exercise:
     def _found(self, done: Run) -> Finding | None:
         """What is wrong with a run first. A result may be anything, and may raise where it is looked at."""
         try:
-            return next(self._task.judge(done), None)
+            # that it was stopped comes first: what it did not do any more may be the stop's doing
+            stopped = None if done.ended else next(it_ended(done), None)
+            return stopped or next(self._task.judge(done), None)
         except Exception as error:
             return Finding(
                 "odd result",
@@ -160,8 +162,7 @@ class Patient(Exercise):
     async def _show(self, function: Any) -> Verdict | Puzzle:
         if finding := _not_a_function(function, self._task.parameters, self._called):
             return self._failed(finding)
-        for scenario in self._task.scenarios():
-            done = await run(function, scenario)
+        done = await run(function, next(self._task.scenarios()))
         if finding := _not_to_be_awaited(function, done, self._task.parameters):
             return self._failed(finding)
         clients = f"{counted(len(done.clients), 'client')} sent the calls."
@@ -324,8 +325,9 @@ def _not_to_be_awaited(function: Any, done: Run, parameters: str) -> Finding | N
         )
     elif done.error is None:
         seen = f"`{name}` is an ordinary function: calling it gave {kind_of(done.result)}, which cannot be awaited."
-    elif isinstance(done.error, RuntimeError) and "event loop" in str(done.error):  # asyncio.run, run_until_complete
-        seen = f"`{name}` is an ordinary function, and starts an event loop: the notebook's is running already."
+    elif isinstance(done.error, RuntimeError):  # asyncio.run, run_until_complete: the notebook's loop runs already
+        said = one_line(str(done.error), 120).rstrip(".")
+        seen = f"`{name}` is an ordinary function, and it raised RuntimeError: {said}."
     else:
         return None
     look = f"Write `async def {name}({parameters})`: only then it can `await`, and let others work while it waits."

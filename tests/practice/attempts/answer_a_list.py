@@ -123,3 +123,11 @@ async def right_as_completed_with_index(questions):
     finally:
         await client.close()
     return answers
+
+
+# the answers in the order in which they came, backwards: right where the first question takes longest
+@expect("order lost")
+async def wrong_reversed_finish_order(questions):
+    async with AsyncOpenAI() as client:
+        calls = [ask(client, question) for question in questions]
+        return [await call for call in asyncio.as_completed(calls)][::-1]
