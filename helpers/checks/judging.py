@@ -19,7 +19,7 @@ from ..wire.trace import Call
 from ..words import duration, one_line
 from .fence import PROGRAM
 from .running import LIMIT, MOST_TRIES, Run, nested
-from .watchdog import own_line
+from .watchdog import Line, own_line
 
 BLOCKED = 0.15  # seconds; an event loop that stood still for longer was blocked
 IDLE = 0.15  # share of the time that slots may stand empty while questions wait
@@ -65,6 +65,12 @@ def it_ended(run: Run) -> Findings:
             "endless",
             f"After {LIMIT:g} seconds your function was still busy in {_line(run)}, so it was stopped.",
             "Ask yourself what ends that loop; and whatever waits has to wait with `await`, or nothing else can run.",
+        )
+    if not run.ended and run.scenario.cancelled_after < LIMIT:
+        yield Finding(
+            "cancelling swallowed",
+            "Your function was cancelled from outside, and went on all the same; so it was stopped.",
+            "A bare `except` also catches the CancelledError: name the errors that you mean, or `raise` it again.",
         )
     if not run.ended:
         sent = Counter(pair for call in run.calls if (pair := asks(run, call)) for _ in call.attempts)
@@ -144,12 +150,17 @@ _SIGNS = [
 ]  # fmt: skip
 
 
-def _line_of(error: BaseException) -> str:
+def _last_line(error: BaseException) -> Line | None:
     """The last line of the learner's own that the error passed through."""
     found, traceback = None, error.__traceback__
     while traceback is not None:
         found = own_line(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno) or found
         traceback = traceback.tb_next
+    return found
+
+
+def _line_of(error: BaseException) -> str:
+    found = _last_line(error)
     return f" in line {found.number} (`{one_line(found.code, 60)}`)" if found else ""
 
 
@@ -179,6 +190,8 @@ def it_awaited(run: Run) -> Findings:
 
 def it_asked(run: Run) -> Findings:
     """It sent calls: each question to each model, once."""
+    if not run.scenario.questions:
+        return
     if run.left and len(run.calls) < len(_pairs(run)):
         yield from nothing_left(run)  # how many of them had begun by then is chance
     if not run.calls:
@@ -367,6 +380,37 @@ def nothing_left(run: Run) -> Findings:
             "left running",
             f"Your function returned while {what} went on running: each call is paid for, and its answer is lost.",
             "Is an `await` missing, before gather perhaps? What you don't need any more you cancel, then await.",
+        )
+
+
+def cancelled_well(run: Run) -> Findings:
+    """Cancelled from outside, it took its tasks with it."""
+    if run.ended and (run.left or run.in_flight):
+        yield Finding(
+            "left running when cancelled",
+            "Your function was cancelled from outside, and its calls went on running: they are paid for.",
+            "Cancel your tasks, and await them, in a `finally:` block: that runs however the function ends.",
+        )
+
+
+def with_nothing(run: Run, result: Any, parameter: str) -> Findings:
+    """It was given nothing to ask, and returned that; in place of None it may raise an error, if it does so itself."""
+    if result is None and run.error is not None and (line := _last_line(run.error)) and line.code.startswith("raise"):
+        return
+    if run.error is not None:
+        name = type(innermost(run.error)).__name__
+        yield Finding(
+            "empty list",
+            f"With an empty list of {parameter} your function raised {name}{_line_of(run.error)}.",
+            f"Return {result!r} before anything waits: `if not {parameter}: return {result!r}`.",
+            broken=True,
+        )
+    yield from it_ended(run)
+    if any(value for value in nested(run.result) if not isinstance(value, dict)) or (result == [] != run.result):
+        yield Finding(
+            "empty list",
+            f"With an empty list of {parameter} your function returned {kind_of(run.result)}, and not {result!r}.",
+            f"`if not {parameter}: return {result!r}`.",
         )
 
 

@@ -58,7 +58,13 @@ class Scenario:
     pause: float = 1.0  # how long the function's pauses last, and the SDK's: 0.02 makes 20 ms of a second
     limit: int = 0  # calls that may be in flight; 0: all of them
     deadline: float = math.inf  # seconds until it has to return
+    cancelled_after: float = math.inf  # seconds until it is cancelled from outside
     target: Path = Path()  # the file that it has to write, if any
+
+    @property
+    def usual(self) -> bool:
+        """Whether it is what the task is about, and no edge of it."""
+        return bool(self.questions) and self.cancelled_after == math.inf
 
 
 class ExamAPI(MockAPI):
@@ -147,7 +153,10 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
                 _mark.reset(token)
                 began = trace.now()
                 try:
-                    await _end_or_limit(task, api)
+                    await _end_or_limit(task, api, min(LIMIT, scenario.cancelled_after))
+                    if not task.done() and trace.now() - began >= scenario.cancelled_after:
+                        task.cancel()
+                        await asyncio.wait({task}, timeout=LAST_WORDS)
                     noted.seconds = trace.now() - began
                     noted.ended = task.done()
                     await _note_what_runs(noted, [each for each in tasks if each is not task])
@@ -176,10 +185,10 @@ async def _start(noted: Run, function: Callable[..., Any], arguments: tuple[Any,
         raise RuntimeError(f"{type(error).__name__}: your function wanted to end the whole program.") from error
 
 
-async def _end_or_limit(task: asyncio.Task[Any], api: ExamAPI) -> None:
-    """Waits until a task has ended, or needs no more time to show that it will not."""
+async def _end_or_limit(task: asyncio.Task[Any], api: ExamAPI, limit: float) -> None:
+    """Waits until a task has ended, or needs no more time to show that it will not; `limit` seconds at most."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + LIMIT
+    until = loop.time() + limit
     while not task.done() and loop.time() < until:
         await asyncio.wait({task}, timeout=min(LOOK, max(0.0, until - loop.time())))
         if max(Counter(served.question for served in api.served).values(), default=0) > MOST_TRIES:

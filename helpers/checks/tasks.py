@@ -5,6 +5,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ QUESTIONS = (
     "What is a mutex?",
 )
 SLACK = 0.6  # seconds that a run may last beyond what it should: a machine may be busy
+CANCELLED = 0.3  # seconds after which a function is cancelled from outside, when its calls are in flight
 PAUSE = 0.02  # the share of a pause before another try that a check really waits
 
 
@@ -373,8 +375,15 @@ class KeepADeadline(Task):
         uneven = dict(zip(questions, (0.2, 4.0, 0.9, 4.0, 0.1), strict=True))
         for deadline, seconds in ((4.0, {}), (1.2, uneven)):
             yield Scenario((list(questions), deadline), questions, client=True, seconds=seconds, deadline=deadline)
+        yield Scenario(([], 4.0), (), client=True)
+        slow = dict.fromkeys(questions, 4.0)
+        usual = Scenario((list(questions), 4.0), questions, client=True, seconds=slow)
+        yield replace(usual, cancelled_after=CANCELLED, deadline=CANCELLED)
 
     def judge(self, run: Run) -> Findings:
+        if not run.scenario.usual:
+            yield from self._edges(run, run.scenario)
+            return
         if isinstance(judging.innermost(run.error), (TimeoutError, openai.APITimeoutError)):
             yield Finding(
                 "deadline lost the rest",
@@ -419,6 +428,12 @@ class KeepADeadline(Task):
                 )
         yield from judging.answers_fit(run, run.result, pairs)
 
+    def _edges(self, run: Run, scenario: Scenario) -> Findings:
+        if not scenario.questions:
+            yield from judging.with_nothing(run, [], "questions")
+        else:
+            yield from judging.cancelled_well(run)
+
     def shape(self, run: Run) -> Panel:
         return shape.expected(run, until=run.scenario.deadline)
 
@@ -435,8 +450,12 @@ class FirstAnswerWins(Task):
             (self.unknown, "gpt-4o-mini", "gpt-6.1-sol"),
         ):
             yield Scenario((list(models), question), (question,), models, client=True, seconds=seconds)
+        yield Scenario(([], question), (), client=True)
 
     def judge(self, run: Run) -> Findings:
+        if not run.scenario.questions:
+            yield from judging.with_nothing(run, None, "models")
+            return
         if isinstance(judging.innermost(run.error), openai.OpenAIError):
             yield Finding(
                 "failure won",

@@ -84,10 +84,12 @@ class Exercise:
             done = await run(function, scenario)
             if finding := _not_to_be_awaited(function, done, self._task.parameters):
                 return self._failed(finding)
-            panels = self._panels(done)
+            panels = self._panels(done) if scenario.questions else ()
             if found := self._found(done):
                 return self._failed(found, panels)
-        return Verdict(self._part.name, "passed", "passed", *self._praise(done), panels)
+            if scenario.usual:
+                praised = Verdict(self._part.name, "passed", "passed", *self._praise(done), panels)
+        return praised
 
     def _found(self, done: Run) -> Finding | None:
         """What is wrong with a run first. A result may be anything, and may raise where it is looked at."""
@@ -108,7 +110,7 @@ class Exercise:
             outcome = "not attempted"
         return Verdict(self._part.name, outcome, found.kind, found.seen, found.look, panels)
 
-    def _panels(self, done: Run) -> tuple[Panel, Panel]:
+    def _panels(self, done: Run) -> tuple[Panel, ...]:
         return from_zero(done.panel), self._task.shape(done)
 
     def _praise(self, done: Run) -> tuple[str, str]:
