@@ -129,6 +129,9 @@ def _raised(error: BaseException | None) -> Finding:
     return Finding("raised", f"Your function raised an error{_line_of(error)}: {what}", look, broken=True)
 
 
+_STAR = "Give gather the calls without `await`, and a star before a list, a generator or a map: `gather(*calls)`."
+_TEXT = "`response.choices[0].message.content`."
+_NOTHING = "What stands behind `await` gives nothing to wait for. A pause: `await asyncio.sleep(…)`, not `time.sleep`."
 _SIGNS = [
     ("asyncio.run() cannot be called", "The notebook's event loop is running already: write `await …` in its place."),
     ("'coroutine' object", "An `await` is missing before the call that made this coroutine."),
@@ -141,7 +144,14 @@ _SIGNS = [
     ("InvalidStateError", "A task has no result before it is done: ask `task.done()`, or only those that are."),
     ("'_asyncio.Task' object", "A task is not its result yet: `await` it, or ask `task.result()` when it is done."),
     ("unhashable type: 'list'", "`gather` takes calls, not a list of them: put a star before it, `gather(*calls)`."),
-    ("a coroutine or an awaitable is required", "Give gather calls without `await`: it awaits them itself."),
+    ("a coroutine or an awaitable is required", _STAR),
+    ("Task got bad yield", _STAR),  # of a generator, before 3.12
+    ("has no attribute 'error'", "Since its version 1 the SDK has its errors in openai itself: `openai.OpenAIError`."),
+    ("'ChatCompletion' object is not subscriptable", f"A response has attributes, no keys: {_TEXT}"),
+    ("'list' object has no attribute 'message'", f"`choices` is a list, whose first entry has the message: {_TEXT}"),
+    ("'builtin_function_or_method' object has no", "`from time import time` hides the module: write `import time`."),
+    ("NoneType can't be used in 'await' expression", _NOTHING),
+    ("'NoneType' object can't be awaited", _NOTHING),  # 3.14
     ("can't be used in 'await' expression", "What stands behind `await` is no coroutine: is it the ordinary client?"),
     ("object can't be awaited", "What stands behind `await` is no coroutine: is it the ordinary client?"),  # 3.14
     ("is not defined", "Check the spelling, and that the cell which defines or imports it has been run."),
