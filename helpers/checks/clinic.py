@@ -9,10 +9,15 @@ from ..words import duration
 from . import judging, shape
 from .judging import Finding, Findings
 from .running import Run, Scenario
-from .tasks import QUESTIONS, Task, a_dictionary, a_number, about
+from .tasks import PAUSE, QUESTIONS, SLACK, Task, a_dictionary, a_number, about
+
+# The first is the one that is shown. In the second, answers come neither in the order of the questions nor in reverse.
+EVEN: dict[str, float] = {}
+FALLING = dict(zip(QUESTIONS, (0.4, 0.3, 0.25, 0.2), strict=False))
+MIXED = dict(zip(QUESTIONS, (0.3, 0.5, 0.2, 0.4, 0.2, 0.35, 0.2, 0.3), strict=True))
 
 
-class Patient(Task):
+class AllAtOnce(Task):
     """Asks all questions at once, with the client it is given, and returns their texts: so most patients should."""
 
     parameters = "client, questions"
@@ -20,8 +25,8 @@ class Patient(Task):
 
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[: self.count]
-        seconds = dict(zip(questions, (0.4, 0.3, 0.25, 0.2), strict=False))
-        yield Scenario((list(questions),), questions, client=True, seconds=seconds)
+        for seconds in (FALLING, MIXED):
+            yield Scenario((list(questions),), questions, client=True, seconds=seconds)
 
     def judge(self, run: Run) -> Findings:
         yield from self.sound(run)
@@ -30,7 +35,7 @@ class Patient(Task):
         yield from self.texts(run)
 
 
-class OneQuestion(Patient):
+class OneQuestion(AllAtOnce):
     """Asks one question, and returns its text."""
 
     parameters = "client, question"
@@ -46,17 +51,22 @@ class OneQuestion(Patient):
         yield from judging.answers_fit(run, [run.result], [("", QUESTIONS[0])])
 
 
-class OwnClient(Patient):
+class OwnClient(AllAtOnce):
     """Makes its own client."""
 
     parameters = "questions"
 
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[: self.count]
-        yield Scenario((list(questions),), questions)
+        for seconds in (EVEN, MIXED):
+            yield Scenario((list(questions),), questions, seconds=seconds)
+
+    def judge(self, run: Run) -> Findings:
+        yield from super().judge(run)
+        yield from judging.client_closed(run)
 
 
-class StrictService(Patient):
+class StrictService(AllAtOnce):
     """Meets a rate limit: a burst of four, then 20 a second. Its client gives up at the first refusal."""
 
     parameters = "questions"
@@ -64,7 +74,8 @@ class StrictService(Patient):
 
     def scenarios(self) -> Iterator[Scenario]:
         faults = Faults(requests_per_minute=1_200, burst=self.limit)
-        yield Scenario((list(QUESTIONS),), QUESTIONS, faults=faults, repeats=True)
+        for seconds in (EVEN, MIXED):
+            yield Scenario((list(QUESTIONS),), QUESTIONS, faults=faults, repeats=True, seconds=seconds)
 
     def judge(self, run: Run) -> Findings:
         if refused := sum(served.outcome == "429" for served in run.served):
@@ -78,19 +89,31 @@ class StrictService(Patient):
             yield from judging.at_once(run)
         yield from judging.nothing_left(run)
         yield from self.texts(run)
+        yield from judging.client_closed(run)
 
     def shape(self, run: Run) -> Panel:
         return shape.expected(run, limit=3)
 
 
-class SomeFail(Patient):
+class SomeFail(AllAtOnce):
     """One question is refused for good: it keeps its place, with a text that says what happened."""
 
     def scenarios(self) -> Iterator[Scenario]:
-        questions = QUESTIONS[: self.count]
-        flagged = questions[1]
-        faults = Faults(refused=flagged)
-        yield Scenario((list(questions),), questions, client=True, faults=faults, failing=(flagged,), repeats=True)
+        flagged = QUESTIONS[1]
+        yield from self.with_faults(Faults(refused=flagged), flagged)
+
+    def with_faults(self, faults: Faults, failing: str) -> Iterator[Scenario]:
+        for seconds in (EVEN, MIXED):
+            yield Scenario(
+                (list(QUESTIONS[: self.count]),),
+                QUESTIONS[: self.count],
+                client=True,
+                repeats=True,
+                seconds=seconds,
+                faults=faults,
+                failing=(failing,),
+                pause=PAUSE,
+            )
 
     def judge(self, run: Run) -> Findings:
         yield from self.sound(run)
@@ -119,24 +142,54 @@ class RetriesOnRetries(SomeFail):
     """One question meets a rate limit each time it is sent."""
 
     def scenarios(self) -> Iterator[Scenario]:
-        questions = QUESTIONS[: self.count]
-        limited = questions[2]
-        faults = Faults(rate_limited=limited, retry_after=0.05)
-        yield Scenario((list(questions),), questions, client=True, faults=faults, failing=(limited,), repeats=True)
+        limited = QUESTIONS[2]
+        yield from self.with_faults(Faults(rate_limited=limited, retry_after=0.05), limited)
 
     def judge(self, run: Run) -> Findings:
         (limited,) = run.scenario.failing
         count = sum(limited in served.question for served in run.served)
+        calls = sum(limited in call.question for call in run.calls)
         if count > 5:
             yield Finding(
-                "retries on top of retries",
-                f"“{limited}” was sent {count} times: three tries of yours, three of the client's in each.",
+                "retries on top of retries" if 1 < calls < count else "too many retries",
+                f"“{limited}” was sent {count} times"
+                + (
+                    ": your tries, and in each of them the client's own."
+                    if 1 < calls < count
+                    else "; three are enough."
+                ),
                 "One place tries again. Leave it to the client, or give it `max_retries=0`.",
             )
         yield from super().judge(run)
+        if count == 1:
+            yield Finding(
+                "gave up too soon",
+                f"“{limited}” was refused with a 429, and was not asked again.",
+                "A 429 may pass: let the client try again (max_retries=2 is its default), or do it yourself.",
+            )
 
 
-class WrongClock(Patient):
+class TaskNobodyKeeps(AllAtOnce):
+    """Waits for its tasks, and for nothing else: a pause of some length is a guess, too short or too long."""
+
+    def scenarios(self) -> Iterator[Scenario]:
+        yield from super().scenarios()
+        questions = QUESTIONS[: self.count]
+        slow = {**FALLING, questions[0]: 1.4}
+        yield Scenario((list(questions),), questions, client=True, seconds=slow)
+
+    def judge(self, run: Run) -> Findings:
+        yield from super().judge(run)
+        last = max((call.done or 0.0 for call in run.calls), default=0.0)
+        if (idle := run.panel.end - last) > SLACK:
+            yield Finding(
+                "guessed wait",
+                f"All answers were there, and your function waited on for {duration(idle)}.",
+                "A pause is a guess. Keep the tasks, and await them: that ends when the last of them does.",
+            )
+
+
+class WrongClock(AllAtOnce):
     """Returns how long all calls together took, beside their texts."""
 
     def judge(self, run: Run) -> Findings:
@@ -157,14 +210,14 @@ class WrongClock(Patient):
 
 BUGS: dict[str, Task] = {
     "no_await": OneQuestion(),
-    "await_in_a_loop": Patient(),
+    "await_in_a_loop": AllAtOnce(),
     "ordinary_client": OwnClient(),
-    "time_sleep": Patient(),
+    "time_sleep": AllAtOnce(),
     "no_limit": StrictService(),
     "lost_failures": SomeFail(),
     "retries_on_retries": RetriesOnRetries(),
-    "task_nobody_keeps": Patient(),
+    "task_nobody_keeps": TaskNobodyKeeps(),
     "wrong_clock": WrongClock(),
     "client_for_every_call": OwnClient(),
-    "wrong_pairs": Patient(),
+    "wrong_pairs": AllAtOnce(),
 }

@@ -18,8 +18,8 @@ from ..wire.failures import explain
 from ..wire.trace import Call
 from ..words import duration, one_line
 from .fence import PROGRAM
-from .running import LIMIT, Run, nested
-from .watchdog import own_line
+from .running import LIMIT, MOST_TRIES, Run, nested
+from .watchdog import Line, own_line
 
 BLOCKED = 0.15  # seconds; an event loop that stood still for longer was blocked
 IDLE = 0.15  # share of the time that slots may stand empty while questions wait
@@ -66,7 +66,22 @@ def it_ended(run: Run) -> Findings:
             f"After {LIMIT:g} seconds your function was still busy in {_line(run)}, so it was stopped.",
             "Ask yourself what ends that loop; and whatever waits has to wait with `await`, or nothing else can run.",
         )
+    if not run.ended and run.scenario.cancelled_after < LIMIT:
+        yield Finding(
+            "cancelling swallowed",
+            "Your function was cancelled from outside, and went on all the same; so it was stopped.",
+            "A bare `except` also catches the CancelledError: name the errors that you mean, or `raise` it again.",
+        )
     if not run.ended:
+        sent = Counter(pair for call in run.calls if (pair := asks(run, call)) for _ in call.attempts)
+        if sent and max(sent.values()) > MOST_TRIES:
+            _, question = max(sent, key=lambda pair: sent[pair])
+            yield Finding(
+                "endless",
+                f"Your function sent “{short(question)}” again and again, and had not ended after "
+                f"{MOST_TRIES} requests; so it was stopped.",
+                "Give up after a few tries: `for attempt in range(3)` in place of `while True`.",
+            )
         asked = {pair for call in run.calls if call.outcome == "ok" and (pair := asks(run, call))}
         missing = len(set(_pairs(run)) - asked)
         if not run.calls:
@@ -114,6 +129,9 @@ def _raised(error: BaseException | None) -> Finding:
     return Finding("raised", f"Your function raised an error{_line_of(error)}: {what}", look, broken=True)
 
 
+_STAR = "Give gather the calls without `await`, and a star before a list, a generator or a map: `gather(*calls)`."
+_TEXT = "`response.choices[0].message.content`."
+_NOTHING = "What stands behind `await` gives nothing to wait for. A pause: `await asyncio.sleep(…)`, not `time.sleep`."
 _SIGNS = [
     ("asyncio.run() cannot be called", "The notebook's event loop is running already: write `await …` in its place."),
     ("'coroutine' object", "An `await` is missing before the call that made this coroutine."),
@@ -126,7 +144,14 @@ _SIGNS = [
     ("InvalidStateError", "A task has no result before it is done: ask `task.done()`, or only those that are."),
     ("'_asyncio.Task' object", "A task is not its result yet: `await` it, or ask `task.result()` when it is done."),
     ("unhashable type: 'list'", "`gather` takes calls, not a list of them: put a star before it, `gather(*calls)`."),
-    ("a coroutine or an awaitable is required", "Give gather calls without `await`: it awaits them itself."),
+    ("a coroutine or an awaitable is required", _STAR),
+    ("Task got bad yield", _STAR),  # of a generator, before 3.12
+    ("has no attribute 'error'", "Since its version 1 the SDK has its errors in openai itself: `openai.OpenAIError`."),
+    ("'ChatCompletion' object is not subscriptable", f"A response has attributes, no keys: {_TEXT}"),
+    ("'list' object has no attribute 'message'", f"`choices` is a list, whose first entry has the message: {_TEXT}"),
+    ("'builtin_function_or_method' object has no", "`from time import time` hides the module: write `import time`."),
+    ("NoneType can't be used in 'await' expression", _NOTHING),
+    ("'NoneType' object can't be awaited", _NOTHING),  # 3.14
     ("can't be used in 'await' expression", "What stands behind `await` is no coroutine: is it the ordinary client?"),
     ("object can't be awaited", "What stands behind `await` is no coroutine: is it the ordinary client?"),  # 3.14
     ("is not defined", "Check the spelling, and that the cell which defines or imports it has been run."),
@@ -135,12 +160,17 @@ _SIGNS = [
 ]  # fmt: skip
 
 
-def _line_of(error: BaseException) -> str:
+def _last_line(error: BaseException) -> Line | None:
     """The last line of the learner's own that the error passed through."""
     found, traceback = None, error.__traceback__
     while traceback is not None:
         found = own_line(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno) or found
         traceback = traceback.tb_next
+    return found
+
+
+def _line_of(error: BaseException) -> str:
+    found = _last_line(error)
     return f" in line {found.number} (`{one_line(found.code, 60)}`)" if found else ""
 
 
@@ -163,13 +193,17 @@ def it_awaited(run: Run) -> Findings:
     if run.forgotten:
         yield Finding(
             "never awaited",
-            f"`{run.forgotten[0]}` was called and never awaited" + ("." if run.calls else ", and so nothing was sent."),
+            f"`{min(run.forgotten)}` was called and never awaited{'' if run.calls else ', and so nothing was sent'}.",
             "Calling an `async def` only makes a coroutine; `await` starts it, and so do gather and create_task.",
         )
 
 
 def it_asked(run: Run) -> Findings:
     """It sent calls: each question to each model, once."""
+    if not run.scenario.questions:
+        return
+    if run.left and len(run.calls) < len(_pairs(run)):
+        yield from nothing_left(run)  # how many of them had begun by then is chance
     if not run.calls:
         yield from loop_stayed_free(run)
     if not run.calls and any(isinstance(value, str) and value for value in nested(run.result)):
@@ -350,12 +384,43 @@ def no_idle_slots(run: Run, limit: int) -> Findings:
 def nothing_left(run: Run) -> Findings:
     """When the function returned, nothing of it was running."""
     if run.left or run.in_flight:
-        flight = f" ({_many(len(run.in_flight), 'call')} in flight, each of them paid for)" if run.in_flight else ""
-        what = f"{_many(len(run.left), 'task')} of it ({_listed(set(run.left))})" if run.left else "some of its calls"
+        names = _listed(dict.fromkeys(run.left))
+        what = f"{_many(len(run.left), 'task')} of it ({names})" if run.left else "some of its calls"
         yield Finding(
             "left running",
-            f"Your function returned while {what} went on running{flight}.",
+            f"Your function returned while {what} went on running: each call is paid for, and its answer is lost.",
             "Is an `await` missing, before gather perhaps? What you don't need any more you cancel, then await.",
+        )
+
+
+def cancelled_well(run: Run) -> Findings:
+    """Cancelled from outside, it took its tasks with it."""
+    if run.ended and (run.left or run.in_flight):
+        yield Finding(
+            "left running when cancelled",
+            "Your function was cancelled from outside, and its calls went on running: they are paid for.",
+            "Cancel your tasks, and await them, in a `finally:` block: that runs however the function ends.",
+        )
+
+
+def with_nothing(run: Run, result: Any, parameter: str) -> Findings:
+    """It was given nothing to ask, and returned that; in place of None it may raise an error, if it does so itself."""
+    if result is None and run.error is not None and (line := _last_line(run.error)) and line.code.startswith("raise"):
+        return
+    if run.error is not None:
+        name = type(innermost(run.error)).__name__
+        yield Finding(
+            "empty list",
+            f"With an empty list of {parameter} your function raised {name}{_line_of(run.error)}.",
+            f"Return {result!r} before anything waits: `if not {parameter}: return {result!r}`.",
+            broken=True,
+        )
+    yield from it_ended(run)
+    if any(value for value in nested(run.result) if not isinstance(value, dict)) or (result == [] != run.result):
+        yield Finding(
+            "empty list",
+            f"With an empty list of {parameter} your function returned {kind_of(run.result)}, and not {result!r}.",
+            f"`if not {parameter}: return {result!r}`.",
         )
 
 

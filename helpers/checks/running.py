@@ -2,20 +2,24 @@
 
 import asyncio
 import ctypes
+import gc
 import inspect
 import math
 import re
 import sys
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import anyio
 import httpx2
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
@@ -32,6 +36,8 @@ from .owner import owner
 from .watchdog import Block, Line, TimeUp, Watchdog, own_line
 
 LIMIT = 5.0  # seconds for one run
+LOOK = 0.1  # seconds between two looks whether it has begun to go round in circles
+MOST_TRIES = 25  # requests for one question; whoever sends more does not end
 LATENCY = 0.2  # seconds that a call takes, where a scenario says nothing else
 PARKING_TURNS = 10_000  # of the event loop, for a task that swallows its cancellation
 LAST_WORDS = 1.0  # seconds for cancelled tasks to end
@@ -49,9 +55,16 @@ class Scenario:
     seconds: Mapping[str, float] = field(default_factory=dict)  # a call takes, by question or by model
     faults: Faults = field(default_factory=Faults)
     failing: tuple[str, ...] = ()  # the questions that meet those faults, in an order that the task knows
+    pause: float = 1.0  # how long the function's pauses last, and the SDK's: 0.02 makes 20 ms of a second
     limit: int = 0  # calls that may be in flight; 0: all of them
     deadline: float = math.inf  # seconds until it has to return
+    cancelled_after: float = math.inf  # seconds until it is cancelled from outside
     target: Path = Path()  # the file that it has to write, if any
+
+    @property
+    def usual(self) -> bool:
+        """Whether it is what the task is about, and no edge of it."""
+        return bool(self.questions) and self.cancelled_after == math.inf
 
 
 class ExamAPI(MockAPI):
@@ -101,6 +114,7 @@ class Run:
     result: Any = None
     error: BaseException | None = None
     ended: bool = True  # within the limit
+    awaitable: bool = False  # whether calling the function gave something to await
     stuck_at: Line | None = None
 
     @property
@@ -124,6 +138,7 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
             Trace("Your run", ours) as trace,
             _senders(ours) as clients,
             _warnings() as warned,
+            _pauses(function, scenario.pause, ours),
             Watchdog(LIMIT, api.close) as watchdog,
         ):
             noted = Run(scenario, trace, clients=clients, refused=refused, blocks=watchdog.blocks)
@@ -134,11 +149,14 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
                     client = await opened.enter_async_context(AsyncOpenAI(http_client=noted.given))
                     arguments = (client, *arguments)
                 token = _mark.set(tasks)
-                task = asyncio.get_running_loop().create_task(_start(function, arguments))
+                task = asyncio.get_running_loop().create_task(_start(noted, function, arguments))
                 _mark.reset(token)
                 began = trace.now()
                 try:
-                    await asyncio.wait({task}, timeout=LIMIT)
+                    await _end_or_limit(task, api, min(LIMIT, scenario.cancelled_after))
+                    if not task.done() and trace.now() - began >= scenario.cancelled_after:
+                        task.cancel()
+                        await asyncio.wait({task}, timeout=LAST_WORDS)
                     noted.seconds = trace.now() - began
                     noted.ended = task.done()
                     await _note_what_runs(noted, [each for each in tasks if each is not task])
@@ -153,16 +171,28 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
                 _note_outcome(noted, task)
             for each in tasks:
                 _give_up(each)
-            noted.forgotten = _forgotten(warned)
+        noted.forgotten = _forgotten(warned)
         noted.served = list(api.served)
     return noted
 
 
-async def _start(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:
+async def _start(noted: Run, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     try:
-        return await function(*arguments)
+        given = function(*arguments)  # it may be anything that can be called: what comes back decides
+        noted.awaitable = inspect.isawaitable(given)
+        return await given if noted.awaitable else given
     except (SystemExit, KeyboardInterrupt) as error:  # which would go through the event loop, and end the kernel
         raise RuntimeError(f"{type(error).__name__}: your function wanted to end the whole program.") from error
+
+
+async def _end_or_limit(task: asyncio.Task[Any], api: ExamAPI, limit: float) -> None:
+    """Waits until a task has ended, or needs no more time to show that it will not; `limit` seconds at most."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + limit
+    while not task.done() and loop.time() < until:
+        await asyncio.wait({task}, timeout=min(LOOK, max(0.0, until - loop.time())))
+        if max(Counter(served.question for served in api.served).values(), default=0) > MOST_TRIES:
+            return
 
 
 async def _note_what_runs(noted: Run, tasks: list[asyncio.Task[Any]]) -> None:
@@ -219,7 +249,10 @@ def _park(task: Any) -> bool:
 
 
 def _note_outcome(noted: Run, task: asyncio.Task[Any]) -> None:
-    if task.cancelled():
+    if not noted.ended:  # what it raised or returned when it was stopped is the stop's doing
+        if not task.cancelled() and not task.exception():
+            _close(task.result())
+    elif task.cancelled():
         noted.error = asyncio.CancelledError()
     elif isinstance(task.exception(), TimeUp):
         noted.ended = False
@@ -281,7 +314,7 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyn
     handler = loop.get_exception_handler()
     loop.set_task_factory(make)
     loop.set_exception_handler(handle)
-    learners = getattr(function, "__globals__", {})
+    learners = _globals(function)
     imported = [name for name, value in learners.items() if value is all_tasks]
     asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
     learners.update(dict.fromkeys(imported, own_tasks))
@@ -293,6 +326,39 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyn
         learners.update(dict.fromkeys(imported, all_tasks))
         loop.set_task_factory(before)
         loop.set_exception_handler(handler)
+
+
+@contextmanager
+def _pauses(function: Any, share: float, ours: Callable[[], bool]) -> Iterator[None]:
+    """Shortens the pauses before another try, the learner's and the SDK's: however patient they are, they need no time.
+
+    Only what is no time that a task judges by: latencies and time limits stay as they are.
+    """
+    asleep, of_anyio = asyncio.sleep, anyio.sleep
+
+    async def sleep(delay: float, *result: Any, **named: Any) -> Any:
+        return await asleep(delay * share if ours() else delay, *result, **named)
+
+    if share == 1:
+        yield
+        return
+    learners = _globals(function)
+    imported = {name: value for name, value in learners.items() if value is asleep or value is of_anyio}
+    try:
+        asyncio.sleep = anyio.sleep = sleep
+        learners.update(dict.fromkeys(imported, sleep))
+        yield
+    finally:
+        asyncio.sleep, anyio.sleep = asleep, of_anyio
+        learners.update(imported)
+
+
+def _globals(function: Any) -> dict[str, Any]:
+    """The names that a function sees: of a `functools.partial` its function's, of an object its class's `__call__`."""
+    while isinstance(function, partial):
+        function = function.func
+    found = getattr(function, "__globals__", None) or getattr(type(function).__call__, "__globals__", {})
+    return dict[str, Any]() if found is None else found
 
 
 @contextmanager
@@ -324,6 +390,7 @@ def _warnings() -> Iterator[list[warnings.WarningMessage]]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.filterwarnings("always", message="coroutine .* was never awaited")
             yield caught
+            gc.collect()  # what nobody awaited is told now, and not whenever Python comes to it
     finally:
         sys.set_coroutine_origin_tracking_depth(depth)
     for warning in caught:

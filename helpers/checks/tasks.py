@@ -5,6 +5,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ QUESTIONS = (
     "What is a mutex?",
 )
 SLACK = 0.6  # seconds that a run may last beyond what it should: a machine may be busy
+CANCELLED = 0.3  # seconds after which a function is cancelled from outside, when its calls are in flight
+PAUSE = 0.02  # the share of a pause before another try that a check really waits
 
 
 class Task(ABC):
@@ -68,7 +71,7 @@ class CompareModels(Task):
 
     def scenarios(self) -> Iterator[Scenario]:
         models, question = ("gpt-4o", "gpt-6.1-terra", "gpt-4o-mini"), QUESTIONS[0]
-        seconds = {"gpt-4o": 0.6, "gpt-6.1-terra": 0.2, "gpt-4o-mini": 0.4}
+        seconds = {"gpt-4o": 0.4, "gpt-6.1-terra": 0.2, "gpt-4o-mini": 0.6}
         yield Scenario((list(models), question), (question,), models, client=True, seconds=seconds)
 
     def judge(self, run: Run) -> Findings:
@@ -120,7 +123,7 @@ class AnswerAList(Task):
 
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[:5]
-        seconds = dict(zip(questions, (0.6, 0.5, 0.4, 0.3, 0.2), strict=True))
+        seconds = dict(zip(questions, (0.3, 0.6, 0.2, 0.5, 0.4), strict=True))
         yield Scenario((list(questions),), questions, seconds=seconds)
 
     def judge(self, run: Run) -> Findings:
@@ -163,6 +166,12 @@ class MeasureTheGain(Task):
                 "never one by one",
                 "The calls that should be one by one were in flight together.",
                 "In the first half `await` each call before you send the next: a plain loop.",
+            )
+        if serial is second and judging.most_at_once(first) == half:
+            yield Finding(
+                "at once first",
+                "All at once came first, and one by one after it.",
+                "The task asks for them the other way round: the plain loop first, then the same questions at once.",
             )
         yield from judging.nothing_left(run)
         if any(call.blocking for call in run.calls[half:]) and serial is first:
@@ -242,7 +251,9 @@ class SurviveFailures(Task):
             rate_limited=limited,
             retry_after=0.05,
         )
-        yield Scenario((list(questions),), questions, client=True, repeats=True, faults=faults, failing=failing)
+        yield Scenario(
+            (list(questions),), questions, client=True, repeats=True, faults=faults, failing=failing, pause=PAUSE
+        )
 
     def judge(self, run: Run) -> Findings:
         if isinstance(judging.innermost(run.error), openai.OpenAIError):
@@ -254,7 +265,7 @@ class SurviveFailures(Task):
                 "Catch `openai.OpenAIError` around each single call, and return what happened as that question's row.",
                 broken=True,
             )
-        if run.left and any(call.outcome == "failed" for call in run.calls):
+        if run.ended and run.error is None and run.left and any(call.outcome == "failed" for call in run.calls):
             yield Finding(
                 "one failure lost the rest",
                 "One failed call ended gather for all: your function returned while the others were still in flight.",
@@ -270,10 +281,10 @@ class SurviveFailures(Task):
         soon, calls = REFUSAL_SECONDS, dict(shape.lengths(run))
         passing, dropped, flagged, limited = run.scenario.failing
         attempts: dict[str, tuple[float, tuple[tuple[float, str, str], ...]]] = {
-            passing: (0.5, ((soon, "failed", "500"), (calls[passing], "ok", ""))),
-            dropped: (0.5, ((LATENCY, "failed", "dropped"),) * 3),
+            passing: (0.01, ((soon, "failed", "500"), (calls[passing], "ok", ""))),
+            dropped: (0.01, ((LATENCY, "failed", "dropped"),) * 3),
             flagged: (0.0, ((soon, "failed", "400"),)),
-            limited: (0.05, ((soon, "failed", "429"),) * 3),
+            limited: (0.01, ((soon, "failed", "429"),) * 3),
         }
         rows = []
         for question, seconds in calls.items():
@@ -295,7 +306,7 @@ class SurviveFailures(Task):
             elif question in (limited, dropped) and count > self.most_requests:
                 calls = sum(question in call.question for call in run.calls)
                 yield Finding(
-                    "retries on top of retries" if calls < count else "too many retries",
+                    "retries on top of retries" if 1 < calls < count else "too many retries",
                     f"“{question}” was sent {count} times"
                     + (
                         ": your retries came on top of the client's own."
@@ -364,8 +375,15 @@ class KeepADeadline(Task):
         uneven = dict(zip(questions, (0.2, 4.0, 0.9, 4.0, 0.1), strict=True))
         for deadline, seconds in ((4.0, {}), (1.2, uneven)):
             yield Scenario((list(questions), deadline), questions, client=True, seconds=seconds, deadline=deadline)
+        yield Scenario(([], 4.0), (), client=True)
+        slow = dict.fromkeys(questions, 4.0)
+        usual = Scenario((list(questions), 4.0), questions, client=True, seconds=slow)
+        yield replace(usual, cancelled_after=CANCELLED, deadline=CANCELLED)
 
     def judge(self, run: Run) -> Findings:
+        if not run.scenario.usual:
+            yield from self._edges(run, run.scenario)
+            return
         if isinstance(judging.innermost(run.error), (TimeoutError, openai.APITimeoutError)):
             yield Finding(
                 "deadline lost the rest",
@@ -410,6 +428,12 @@ class KeepADeadline(Task):
                 )
         yield from judging.answers_fit(run, run.result, pairs)
 
+    def _edges(self, run: Run, scenario: Scenario) -> Findings:
+        if not scenario.questions:
+            yield from judging.with_nothing(run, [], "questions")
+        else:
+            yield from judging.cancelled_well(run)
+
     def shape(self, run: Run) -> Panel:
         return shape.expected(run, until=run.scenario.deadline)
 
@@ -426,8 +450,12 @@ class FirstAnswerWins(Task):
             (self.unknown, "gpt-4o-mini", "gpt-6.1-sol"),
         ):
             yield Scenario((list(models), question), (question,), models, client=True, seconds=seconds)
+        yield Scenario(([], question), (), client=True)
 
     def judge(self, run: Run) -> Findings:
+        if not run.scenario.questions:
+            yield from judging.with_nothing(run, None, "models")
+            return
         if isinstance(judging.innermost(run.error), openai.OpenAIError):
             yield Finding(
                 "failure won",
@@ -502,7 +530,7 @@ class CsvToCsv(Task):
                 rows.writerows(enumerate(self.questions, 101))
             target.write_text("question,answer\nan old question,an old answer\n", encoding="utf-8")
             seconds = dict(zip(self.questions, (0.5, 0.2, 0.3, 0.2, 0.4, 0.2, 0.2), strict=True))
-            limit = 3
+            limit = 2  # not the notebook's, nor what one would write without it
             arguments = (str(source), str(target), limit)
             yield Scenario(arguments, self.questions, client=True, seconds=seconds, limit=limit, target=target)
 

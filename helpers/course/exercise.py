@@ -6,13 +6,14 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..checks.clinic import BUGS
-from ..checks.judging import Finding, kind_of
+from ..checks.judging import Finding, it_ended, kind_of
 from ..checks.program_faults import read_program
 from ..checks.programs import PROGRAMS, ProgramTask
-from ..checks.running import Run, run
+from ..checks.running import LIMIT, Run, run
 from ..checks.shape import from_zero
 from ..checks.tasks import TASKS, Task
 from ..errors import WorkbookError
@@ -83,15 +84,21 @@ class Exercise:
             return self._failed(finding)
         for scenario in self._task.scenarios():
             done = await run(function, scenario)
-            panels = self._panels(done)
+            if finding := _not_to_be_awaited(function, done, self._task.parameters):
+                return self._failed(finding)
+            panels = self._panels(done) if scenario.questions else ()
             if found := self._found(done):
                 return self._failed(found, panels)
-        return Verdict(self._part.name, "passed", "passed", *self._praise(done), panels)
+            if scenario.usual:
+                praised = Verdict(self._part.name, "passed", "passed", *self._praise(done), panels)
+        return praised
 
     def _found(self, done: Run) -> Finding | None:
         """What is wrong with a run first. A result may be anything, and may raise where it is looked at."""
         try:
-            return next(self._task.judge(done), None)
+            # that it was stopped comes first: what it did not do any more may be the stop's doing
+            stopped = None if done.ended else next(it_ended(done), None)
+            return stopped or next(self._task.judge(done), None)
         except Exception as error:
             return Finding(
                 "odd result",
@@ -105,7 +112,7 @@ class Exercise:
             outcome = "not attempted"
         return Verdict(self._part.name, outcome, found.kind, found.seen, found.look, panels)
 
-    def _panels(self, done: Run) -> tuple[Panel, Panel]:
+    def _panels(self, done: Run) -> tuple[Panel, ...]:
         return from_zero(done.panel), self._task.shape(done)
 
     def _praise(self, done: Run) -> tuple[str, str]:
@@ -176,6 +183,8 @@ class Patient(Exercise):
         verdict = super()._failed(found, panels)
         if self._diagnosed or not panels:
             return verdict
+        if found.broken:  # no patient raises an error as it comes: this one is the learner's own
+            return replace(verdict, panels=())
         # the message would give the diagnosis away
         look = "First say what is wrong with it: press an answer under its timeline. Then mend it."
         return replace(verdict, seen="This patient is still sick.", look=look, panels=())
@@ -189,8 +198,9 @@ class Patient(Exercise):
     async def _show(self, function: Any) -> Verdict | Puzzle:
         if finding := _not_a_function(function, self._task.parameters, self._called):
             return self._failed(finding)
-        for scenario in self._task.scenarios():
-            done = await run(function, scenario)
+        done = await run(function, next(self._task.scenarios()))
+        if finding := _not_to_be_awaited(function, done, self._task.parameters):
+            return self._failed(finding)
         clients = f"{counted(len(done.clients), 'client')} sent the calls."
         returned = f"It returned {_outline(done.result)}."
         choices = [choice.text for choice in self._part.choices]
@@ -295,7 +305,7 @@ def _not_a_function(function: Any, parameters: str, called: str) -> Finding | No
             f"The check got {kind_of(function)}, and it needs your function.",
             f"Give it the function's name, without quotes or parentheses: `await {called}.check(my_function)`.",
         )
-    name = getattr(function, "__name__", type(function).__name__).replace("<lambda>", "my_function")
+    name = _name(function)
     if _is_blank(function):
         return Finding(
             "not attempted",
@@ -303,20 +313,12 @@ def _not_a_function(function: Any, parameters: str, called: str) -> Finding | No
             f"Write its body in place of the dots, run that cell, then check again; `{called}.hint()` helps.",
         )
     if inspect.isasyncgenfunction(function):
-        return Finding(
-            "generator",
-            f"`{name}` has a `yield`, which makes it a generator: it hands out values one by one.",
-            "Collect the values in a list, and `return` it at the end.",
-        )
-    if not (
-        inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(type(function).__call__)
-    ):
-        return Finding(
-            "not a coroutine function",
-            f"`{name}` is an ordinary function: there is no `async` before its `def`.",
-            f"Write `async def {name}({parameters})`: only then it can `await`, and let others work while it waits.",
-        )
-    expected, own = parameters.split(", "), inspect.signature(function)
+        return _generator(name)
+    expected = parameters.split(", ")
+    try:
+        own = inspect.signature(function)
+    except (TypeError, ValueError):  # it does not tell; the call will
+        return None
     names = [each for each in own.parameters if each in expected]
     try:
         own.bind(*expected)
@@ -330,6 +332,44 @@ def _not_a_function(function: Any, parameters: str, called: str) -> Finding | No
             f"Begin it with `async def {name}({parameters}):`, in this order.",
         )
     return None
+
+
+def _name(function: Any) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name.replace("<lambda>", "my_function")
+
+
+def _generator(name: str) -> Finding:
+    return Finding(
+        "generator",
+        f"`{name}` has a `yield`, which makes it a generator: it hands out values one by one.",
+        "Collect the values in a list, and `return` it at the end.",
+    )
+
+
+def _not_to_be_awaited(function: Any, done: Run, parameters: str) -> Finding | None:
+    """What is wrong where calling a function gave nothing to await. How it is written does not matter."""
+    if done.awaitable:
+        return None
+    name, line = _name(function), done.stuck_at
+    if inspect.isgenerator(done.result) or inspect.isasyncgen(done.result):
+        return _generator(name)
+    if line:
+        seen = (
+            f"`{name}` was stopped after {LIMIT:g} seconds in its line {line.number} (`{one_line(line.code, 60)}`): "
+            "it is an ordinary function, and nothing else can run until it returns."
+        )
+    elif done.error is None:
+        seen = f"`{name}` is an ordinary function: calling it gave {kind_of(done.result)}, which cannot be awaited."
+    elif isinstance(done.error, RuntimeError):  # asyncio.run, run_until_complete: the notebook's loop runs already
+        said = one_line(str(done.error), 120).rstrip(".")
+        seen = f"`{name}` is an ordinary function, and it raised RuntimeError: {said}."
+    else:
+        return None
+    look = f"Write `async def {name}({parameters})`: only then it can `await`, and let others work while it waits."
+    return Finding("not a coroutine function", seen, look)
 
 
 def _is_blank(function: Any) -> bool:

@@ -1,7 +1,7 @@
 """The door without a socket: a transport that serves the SDK's clients inside this process."""
 
-import asyncio
 import time
+from asyncio import sleep  # the function itself: a check that shortens a learner's pauses leaves latencies alone
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
@@ -37,7 +37,7 @@ class MockTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         reply = self._reply(request, await request.aread())
         steps = _steps(self.api, reply, request)
         while isinstance(step := next(steps), float):
-            await asyncio.sleep(step)
+            await sleep(step)
         return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(steps))
 
     def _reply(self, request: httpx2.Request, body: bytes) -> Reply:
@@ -89,6 +89,6 @@ class _Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for step in self._steps:
             if isinstance(step, float):
-                await asyncio.sleep(step)
+                await sleep(step)
             else:
                 yield step

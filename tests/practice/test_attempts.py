@@ -20,7 +20,7 @@ from helpers.course.verdict import Verdict
 # leaving a client open is what some attempts do wrong
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")
 
-BEFORE_A_RUN = ("generator", "not a coroutine function", "wrong parameters")
+WITHOUT_A_PICTURE = ("generator", "not a coroutine function", "wrong parameters", "empty list")
 LEAVES_CLIENTS_OPEN = ("client left open", "many clients")
 
 
@@ -57,7 +57,7 @@ def test_verdict(task: str, attempt: str) -> None:
         assert "\n" not in sentence
         if verdict.kind != "raised" or sentence is verdict.look:  # the other one ends with what the error says
             assert sentence.endswith((".", "?")), sentence
-    if verdict.kind not in BEFORE_A_RUN:
+    if verdict.kind not in WITHOUT_A_PICTURE:
         assert "Your run" in repr(verdict)
         assert "The expected shape" in repr(verdict)
 
@@ -73,3 +73,33 @@ def test_what_a_run_is_judged_by_is_in_its_scenario(task: Task) -> None:
     before = dict(vars(task))
     assert list(task.scenarios())
     assert vars(task) == before, "the task would judge one run by what it set for another"
+
+
+HABITS = [
+    ("answer_a_list", "wrong_gather_of_a_map", "gather(*calls)"),
+    ("answer_a_list", "wrong_keys_of_a_response", "attributes, no keys"),
+    ("answer_a_list", "wrong_message_of_the_list", "`choices` is a list"),
+    ("answer_a_list", "wrong_awaits_time_sleep", "await asyncio.sleep"),
+    ("answer_a_list", "wrong_time_from_time", "`import time`"),
+    ("survive_failures", "wrong_old_error_classes", "openai.OpenAIError"),
+]
+
+
+@pytest.mark.parametrize(("task", "attempt", "said"), HABITS)
+def test_a_habit_hears_its_own_sentence(task: str, attempt: str, said: str) -> None:
+    assert said in verdict_on(task, attempt).look
+
+
+SAMPLE = [
+    ("answer_a_list", "wrong_close_after_return"),
+    ("first_answer_wins", "wrong_no_cancel"),
+    ("keep_a_deadline", "wrong_leaves_calls_when_cancelled"),
+]
+
+
+@pytest.mark.parametrize(("task", "attempt"), SAMPLE)
+def test_the_same_code_hears_the_same(task: str, attempt: str) -> None:
+    first = verdict_on(task, attempt)
+    for _ in range(3):
+        again = verdict_on.__wrapped__(task, attempt)
+        assert (again.kind, again.seen, again.look) == (first.kind, first.seen, first.look)

@@ -338,11 +338,76 @@ async def wrong_pairs_mended_with_numbers(client, questions):
     return answers
 
 
+# ---- what is not mended yet --------------------------------------------------------------------------------------
+
+
+@expect("order lost")
+async def wrong_pairs_half_reversed(client, questions):
+    calls = [ask(client, question) for question in questions]
+    return [await next_done for next_done in asyncio.as_completed(calls)][::-1]
+
+
+def guess(seconds):
+    async def ask_and_wait(client, questions):
+        answers = {}
+
+        async def note(question):
+            answers[question] = await ask(client, question)
+
+        kept = [asyncio.create_task(note(question)) for question in questions]
+        await asyncio.sleep(seconds)
+        return [answers.get(question) for question in questions if kept]
+
+    return ask_and_wait
+
+
+task_nobody_keeps_half_a_second = expect("left running")(guess(1.0))
+task_nobody_keeps_half_too_long = expect("guessed wait")(guess(2.2))
+
+
+@expect("gave up too soon")
+async def retries_on_retries_half_none_at_all(client, questions):
+    return await retries_on_retries_mended(client.with_options(max_retries=0), questions)
+
+
+@expect("too many retries")
+async def retries_on_retries_half_at_the_client(client, questions):
+    return await retries_on_retries_mended(client.with_options(max_retries=8), questions)
+
+
+@expect("client left open")
+async def client_for_every_call_half_open(questions):
+    client = AsyncOpenAI()
+    return await asyncio.gather(*(ask(client, question) for question in questions))
+
+
+@expect("client left open")
+async def ordinary_client_half_open(questions):
+    return await client_for_every_call_half_open(questions)
+
+
+@expect("order lost")
+async def no_limit_half_in_finish_order(questions):
+    slots, answers = asyncio.Semaphore(3), []
+
+    async def note(client, question):
+        async with slots:
+            answers.append(await ask(client, question))
+
+    async with AsyncOpenAI(max_retries=0) as client:
+        await asyncio.gather(*(note(client, question) for question in questions))
+    return answers
+
+
 # ------------------------------------------------------------------------------------------------------------------
 
 
 def functions(bug: str) -> dict[str, Callable[..., Any]]:
-    return {name: value for name, value in globals().items() if name.startswith((f"{bug}_sick", f"{bug}_mended"))}
+    return {
+        name: value
+        for name, value in globals().items()
+        if name.startswith((f"{bug}_sick", f"{bug}_half", f"{bug}_mended"))
+    }
 
 
 def check(bug: str, function: Callable[..., Any], *, diagnosed: bool = True) -> Verdict:
@@ -373,7 +438,8 @@ def test_verdict(bug: str, name: str) -> None:
 
 def test_there_are_one_sick_and_two_mended_ones() -> None:
     for bug in BUGS:
-        kinds = [function.expected.outcome for function in functions(bug).values()]  # type: ignore[attr-defined]
+        found = {name: function for name, function in functions(bug).items() if "_half_" not in name}
+        kinds = [function.expected.outcome for function in found.values()]  # type: ignore[attr-defined]
         assert kinds == ["failed", "passed", "passed"]
 
 
@@ -381,3 +447,13 @@ def test_a_check_before_the_diagnosis_does_not_give_it_away() -> None:
     verdict = check("wrong_pairs", wrong_pairs_sick, diagnosed=False)
     assert verdict.seen == "This patient is still sick."
     assert "order" not in repr(verdict)
+
+
+async def misspelt(client, questions):
+    return await asyncio.gather(*(ask(client, question) for question in question_list))  # noqa: F821
+
+
+def test_an_error_that_the_learner_has_just_made_is_told_before_the_diagnosis() -> None:
+    verdict = check("wrong_pairs", misspelt, diagnosed=False)
+    assert verdict.outcome == "broken"
+    assert "question_list" in verdict.seen and "spelling" in verdict.look

@@ -321,10 +321,8 @@ class NoFunction:
 
 ORDINARY: dict[str, Any] = {
     "a function": an_ordinary_function,
-    "a generator": an_ordinary_generator,
     "a lambda": lambda questions: questions,
     "a partial": partial(an_ordinary_function),
-    "a class": NoFunction,
     "an object": NoFunction(),
     "a builtin": print,
 }
@@ -333,7 +331,8 @@ ORDINARY: dict[str, Any] = {
 @pytest.mark.parametrize("function", ORDINARY.values(), ids=ORDINARY)
 def test_an_ordinary_function(function: Any) -> None:
     verdict = refused(function, "not a coroutine function")
-    assert "there is no `async` before its `def`" in verdict.seen and "async def" in verdict.look
+    assert "is an ordinary function" in verdict.seen and "cannot be awaited" in verdict.seen
+    assert "async def" in verdict.look
 
 
 async def an_async_generator(questions: list[str]) -> Any:
@@ -341,8 +340,29 @@ async def an_async_generator(questions: list[str]) -> Any:
         yield question
 
 
-def test_a_generator() -> None:
-    assert "`yield`" in refused(an_async_generator, "generator").seen
+@pytest.mark.parametrize("function", [an_async_generator, an_ordinary_generator, lambda qs: an_async_generator(qs)])
+def test_a_generator(function: Any) -> None:
+    assert "`yield`" in refused(function, "generator").seen
+
+
+def blocks_for_ever(questions: list[str]) -> None:
+    while True:
+        pass
+
+
+def misspelt(questions: list[str]) -> None:
+    return question  # type: ignore[name-defined]  # noqa: F821 - that is the mistake
+
+
+def test_an_ordinary_function_that_blocks_is_stopped_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LIMIT", 0.3)
+    seen = refused(blocks_for_ever, "not a coroutine function").seen
+    assert "was stopped" in seen and "an ordinary function" in seen
+
+
+def test_an_error_of_an_ordinary_function_comes_first() -> None:
+    verdict = checked(misspelt)
+    assert (verdict.outcome, verdict.kind) == ("broken", "raised") and "NameError" in verdict.seen
 
 
 async def without_parameters() -> list[str]:
@@ -359,8 +379,8 @@ async def by_name_only(*, questions: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     "function",
-    [without_parameters, with_more_parameters, by_name_only, partial(answer_all, ["x"])],
-    ids=["none", "more", "by name only", "a partial that has them"],
+    [without_parameters, with_more_parameters, by_name_only, partial(answer_all, ["x"]), NoFunction],
+    ids=["none", "more", "by name only", "a partial that has them", "a class"],
 )
 def test_wrong_parameters(function: Any) -> None:
     verdict = refused(function, "wrong parameters")
@@ -387,6 +407,31 @@ def logged(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
     return around
 
 
+def timed(function: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    async def around(*arguments: Any) -> Any:
+        return await function(*arguments)
+
+    return lambda *arguments: around(*arguments)
+
+
+def an_ordinary_def_that_returns_a_coroutine(questions: list[str]) -> Awaitable[Any]:
+    return answer_all(questions)
+
+
+def an_ordinary_def_that_returns_a_task(questions: list[str]) -> Awaitable[Any]:
+    return asyncio.create_task(answer_all(questions))
+
+
+class Job:
+    """A job that is done when it is awaited."""
+
+    def __init__(self, questions: list[str]) -> None:
+        self.questions = questions
+
+    def __await__(self) -> Any:
+        return answer_all(self.questions).__await__()
+
+
 async def with_a_default(questions: list[str], *, model: str = "gpt-4o", **more: Any) -> list[str]:
     return await answer_all(questions)
 
@@ -405,6 +450,13 @@ FINE: dict[str, Any] = {
     "a bound method": Learner().answer_all,
     "a static method": Learner.statically,
     "a decorated function": logged(answer_all),
+    "a decorated function without wraps": timed(answer_all),
+    "a lambda": lambda questions: answer_all(questions),
+    "an ordinary def that returns a coroutine": an_ordinary_def_that_returns_a_coroutine,
+    "an ordinary def that returns a task": an_ordinary_def_that_returns_a_task,
+    "a partial of an object": partial(Learner()),
+    "a partial of a lambda": partial(lambda model, questions: answer_all(questions), "gpt-4o"),
+    "a class that can be awaited": Job,
     "a default": with_a_default,
     "a star": with_a_star,
     "another name": under_other_names,

@@ -1,4 +1,6 @@
 import asyncio
+import time
+from time import time as only_the_function
 
 from openai import AsyncOpenAI, OpenAI
 from practice.expect import expect
@@ -122,4 +124,65 @@ async def right_as_completed_with_index(questions):
             answers[index] = text
     finally:
         await client.close()
+    return answers
+
+
+# the answers in the order in which they came, backwards: right where the first question takes longest
+@expect("order lost")
+async def wrong_reversed_finish_order(questions):
+    async with AsyncOpenAI() as client:
+        calls = [ask(client, question) for question in questions]
+        return [await call for call in asyncio.as_completed(calls)][::-1]
+
+
+# the star before what gather is given is missing
+@expect("raised", outcome="broken")
+async def wrong_gather_of_a_map(questions):
+    async with AsyncOpenAI() as client:
+        return await asyncio.gather(ask(client, question) for question in questions)
+
+
+# the keys of the SDK before its version 1
+@expect("raised", outcome="broken")
+async def wrong_keys_of_a_response(questions):
+    async with AsyncOpenAI() as client:
+
+        async def ask_it(question):
+            response = await client.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": question}]
+            )
+            return response["choices"][0]["message"]["content"]
+
+        return await asyncio.gather(*[ask_it(question) for question in questions])
+
+
+# choices is a list
+@expect("raised", outcome="broken")
+async def wrong_message_of_the_list(questions):
+    async with AsyncOpenAI() as client:
+
+        async def ask_it(question):
+            response = await client.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": question}]
+            )
+            return response.choices.message.content
+
+        return await asyncio.gather(*[ask_it(question) for question in questions])
+
+
+# time.sleep gives nothing to await
+@expect("raised", outcome="broken")
+async def wrong_awaits_time_sleep(questions):
+    await time.sleep(0.01)
+    async with AsyncOpenAI() as client:
+        return await asyncio.gather(*[ask(client, question) for question in questions])
+
+
+# the module is hidden by its function
+@expect("raised", outcome="broken")
+async def wrong_time_from_time(questions):
+    start = only_the_function.perf_counter()
+    async with AsyncOpenAI() as client:
+        answers = await asyncio.gather(*[ask(client, question) for question in questions])
+    print(only_the_function.perf_counter() - start)
     return answers

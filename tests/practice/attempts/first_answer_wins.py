@@ -197,3 +197,19 @@ async def right_future_and_gather(client, models, question):
     if not first.done():
         raise RuntimeError("no answer from any model")
     return first.result()
+
+
+# the set of those that are done is empty where there is no model
+@expect("empty list", outcome="broken")
+async def wrong_waits_for_no_models(client, models, question):
+    pending = {asyncio.create_task(ask(client, m, question)) for m in models}
+    try:
+        while True:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if not task.exception():
+                    return task.result()
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)

@@ -133,13 +133,61 @@ async def wrong_second_chance(client, questions, seconds):
     return await asyncio.gather(*[one(q) for q in questions])
 
 
-@expect("passed")
-async def right_wait(client, questions, seconds):
+# asyncio.wait refuses an empty list
+@expect("empty list", outcome="broken")
+async def wrong_wait_for_no_tasks(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=seconds)
+    finally:
+        for t in tasks:
+            t.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [t.result() if t in done else None for t in tasks]
+
+
+# asyncio.wait hands a cancelling on to nobody
+@expect("left running when cancelled")
+async def wrong_leaves_calls_when_cancelled(client, questions, seconds):
+    if not questions:
+        return []
     tasks = [asyncio.create_task(ask(client, q)) for q in questions]
     done, pending = await asyncio.wait(tasks, timeout=seconds)
     for t in pending:
         t.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
+    return [t.result() if t in done else None for t in tasks]
+
+
+# a bare except takes the cancelling for a failed call, and goes on
+@expect("cancelling swallowed")
+async def wrong_swallows_the_cancelling(client, questions, seconds):
+    async def one(question):
+        try:
+            return await asyncio.wait_for(ask(client, question), timeout=seconds)
+        except Exception:
+            return None
+
+    calls = [asyncio.create_task(one(q)) for q in questions]
+    while not all(call.done() for call in calls):
+        try:  # noqa: SIM105
+            await asyncio.sleep(0.05)
+        except:
+            pass
+    return [call.result() for call in calls]
+
+
+@expect("passed")
+async def right_wait(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    done = set()
+    try:
+        if tasks:
+            done, _ = await asyncio.wait(tasks, timeout=seconds)
+    finally:
+        for t in tasks:
+            t.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     return [t.result() if t in done and t.exception() is None else None for t in tasks]
 
 

@@ -196,3 +196,15 @@ async def right_two_clients(questions):
             return asyncio.get_running_loop().time() - start
 
     return report(await timed(sequential), await timed(concurrent))
+
+
+# the two measurements the other way round
+@expect("at once first")
+async def wrong_at_once_first(questions):
+    async with AsyncOpenAI() as client:
+        t0 = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        t1 = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        return report(time.perf_counter() - t1, t1 - t0)

@@ -1,4 +1,5 @@
 import asyncio
+from asyncio import sleep
 
 import openai
 from practice.expect import expect
@@ -190,3 +191,80 @@ async def right_own_retries_instead_of_sdk(client, questions):
         return {"question": question, "answer": None, "error": error}
 
     return list(await asyncio.gather(*[one(q) for q in questions]))
+
+
+@expect("passed")
+async def right_own_retries_with_growing_pauses(client, questions):
+    mine = client.with_options(max_retries=0)
+
+    async def one(question):
+        for attempt in range(4):
+            try:
+                return {"question": question, "answer": await ask(mine, question), "error": None}
+            except openai.BadRequestError as e:
+                return {"question": question, "answer": None, "error": str(e)}
+            except openai.APIError as e:
+                error = str(e)
+                if attempt < 3:
+                    await asyncio.sleep(2**attempt)
+        return {"question": question, "answer": None, "error": error}
+
+    return await asyncio.gather(*(one(q) for q in questions))
+
+
+@expect("passed")
+async def right_own_retries_after_a_minute(client, questions):
+    mine = client.with_options(max_retries=0)
+
+    async def one(question):
+        for last in (False, False, True):
+            try:
+                return {"question": question, "answer": await ask(mine, question), "error": None}
+            except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError) as e:
+                error = repr(e)
+                if not last:
+                    await sleep(20)
+            except openai.OpenAIError as e:
+                return {"question": question, "answer": None, "error": repr(e)}
+        return {"question": question, "answer": None, "error": error}
+
+    return await asyncio.gather(*map(one, questions))
+
+
+# the client tries six times, with pauses that double
+@expect("too many retries")
+async def wrong_client_with_five_retries(client, questions):
+    patient = client.with_options(max_retries=5)
+
+    async def one(q):
+        try:
+            return {"question": q, "answer": await ask(patient, q), "error": None}
+        except openai.OpenAIError as e:
+            return {"question": q, "answer": None, "error": str(e)}
+
+    return await asyncio.gather(*(one(q) for q in questions))
+
+
+# tries for ever, also what the service refuses for good
+@expect("endless")
+async def wrong_until_it_works(client, questions):
+    async def one(q):
+        while True:
+            try:
+                return {"question": q, "answer": await ask(client, q), "error": None}
+            except Exception:
+                await asyncio.sleep(1)
+
+    return await asyncio.gather(*(one(q) for q in questions))
+
+
+# written for the SDK before its version 1: there is no openai.error any more
+@expect("raised", outcome="broken")
+async def wrong_old_error_classes(client, questions):
+    async def one(q):
+        try:
+            return {"question": q, "answer": await ask(client, q), "error": None}
+        except openai.error.OpenAIError as e:
+            return {"question": q, "answer": None, "error": str(e)}
+
+    return await asyncio.gather(*(one(q) for q in questions))
