@@ -1,6 +1,7 @@
 """What a killed program has left on disk: which answers, how a power cut would have torn the last one, and the rows."""
 
 import csv
+import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,10 +23,15 @@ class Version(NamedTuple):
 
 
 class OnDisk:
-    """Watches the files of a folder, whatever their format. An answer is known by its mark, the word it begins with."""
+    """Watches the files of a folder, whatever their format. An answer is known by its mark, the word it begins with.
 
-    def __init__(self, folder: Path, marks: dict[str, str]) -> None:
+    `aside` is another folder of the same disk: a link in it keeps each file that was seen, so that no file that is put
+    into its place later can get its number.
+    """
+
+    def __init__(self, folder: Path, marks: dict[str, str], aside: Path) -> None:
         self._folder = folder
+        self._aside = aside
         self._marks = {mark.encode(): question for question, mark in marks.items()}
         self._versions: dict[Path, list[Version]] = defaultdict(list)
 
@@ -44,6 +50,8 @@ class OnDisk:
                 continue
             found = frozenset(question for mark, question in self._marks.items() if mark in content)
             version = Version(path.stat().st_ino, found)
+            with suppress(OSError):  # it is kept already; or this disk has no links
+                os.link(path, self._aside / str(version.inode))
             if self._versions[path][-1:] != [version]:
                 self._versions[path].append(version)
             answers |= found

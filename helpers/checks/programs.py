@@ -200,11 +200,14 @@ class GoOn(ProgramTask):
         run = ProgramRun(Scenario((), self.questions), program, source)
         api = ProgramAPI(run.scenario)
         names = "questions.csv", "answers.db" if "sqlite3" in source else "answers.csv"
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as aside,
+        ):
             folder = Path(name)
             with Path(folder, names[0]).open("w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows([["id", "question"], *enumerate(self.questions, 101)])
-            disk = OnDisk(folder, {question: api.mark(question) for question in self.questions})
+            disk = OnDisk(folder, {question: api.mark(question) for question in self.questions}, Path(aside))
             async with session.answered_by(api) as address:
                 for last in (False, False, True):
                     left = [question for question in self.questions if question not in disk.look()]

@@ -11,7 +11,9 @@ QUESTION, ANSWER = "What is a mutex?", "Answer-7: it depends."
 
 
 def disk(folder: Path) -> OnDisk:
-    return OnDisk(folder, {QUESTION: "Answer-7", "What is a lock?": "Answer-8"})
+    aside = folder.with_name(f"{folder.name}-aside")
+    aside.mkdir(exist_ok=True)
+    return OnDisk(folder, {QUESTION: "Answer-7", "What is a lock?": "Answer-8"}, aside)
 
 
 def test_in_a_database_only_what_is_committed_counts(tmp_path: Path) -> None:
@@ -45,3 +47,14 @@ def test_a_file_that_is_put_into_the_place_of_another_is_never_torn(tmp_path: Pa
         watched.look()
     assert watched.tear() is None
     assert path.read_text().endswith("depends.\n")
+
+
+def test_nor_where_a_later_file_could_have_its_number(tmp_path: Path) -> None:
+    """A number that is free again is given to the next file but one, which may be the next that is looked at."""
+    watched, path = disk(tmp_path), tmp_path / "answers.csv"
+    for number, text in enumerate(("8: first\n", "8: first\n", "8: first\nAnswer-7: it depends.\n")):
+        (tmp_path / "new").write_text(f"Answer-{text}")
+        os.replace(tmp_path / "new", path)
+        if number != 1:
+            watched.look()
+    assert watched.tear() is None
