@@ -131,7 +131,7 @@ def box_shows(box_of: Callable[[], Any]) -> str:
     async def learner() -> str:
         box = box_of()
         await run(box, "Ask" if isinstance(box, QuestionBox) else "Run")
-        said = [each.facts for each in cards(box)] or [str(row[8]) for row in rows(box)]
+        said = [each.facts for each in cards(box)] or [str(row[2]) for row in rows(box)]
         page = markup(box)
         box.close()
         return "\n".join([*said, page])
