@@ -3,6 +3,7 @@
 It holds for the kernels of the notebooks too: they inherit the environment.
 """
 
+import gc
 import os
 import runpy
 import tempfile
@@ -30,6 +31,12 @@ for name in ("OPENAI_BASE_URL", "OPENAI_ADMIN_KEY", "NO_PROXY", "no_proxy", "ALL
     os.environ.pop(name, None)
 
 runpy.run_path(str(GUARD / "sitecustomize.py"))
+
+
+def pytest_collection_finish() -> None:
+    """The thousands of tests stay: the collections of garbage, of which each check makes some, need not go through them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
