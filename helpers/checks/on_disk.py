@@ -15,8 +15,16 @@ LEFT_BEHIND = 10  # bytes of a torn answer that are still there
 COLUMNS = ("question", "answer")
 
 
+class File(NamedTuple):
+    """A file as it was read."""
+
+    path: Path
+    inode: int
+    content: bytes
+
+
 class Version(NamedTuple):
-    """A file as it was at one moment."""
+    """What a file held at one moment."""
 
     inode: int  # another one: another file was put into its place
     answers: frozenset[str]
@@ -37,7 +45,7 @@ class OnDisk:
 
     def settle(self) -> None:
         """Takes back what a killed program had begun to write into a database, as whoever opens it next would do."""
-        for path, content in list(self._files()):
+        for path, _, content in list(self._files()):
             if content.startswith(SQLITE):
                 with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as database:
                     database.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -45,13 +53,13 @@ class OnDisk:
     def look(self) -> frozenset[str]:
         """The questions whose answers are in one of the files now; in a database only what is committed."""
         answers: set[str] = set()
-        for path, content in self._files():
+        for path, inode, content in self._files():
             if _begun(path):
                 continue
             found = frozenset(question for mark, question in self._marks.items() if mark in content)
-            version = Version(path.stat().st_ino, found)
-            with suppress(OSError):  # it is kept already; or this disk has no links
-                os.link(path, self._aside / str(version.inode))
+            version = Version(inode, found)
+            with suppress(OSError):  # it is kept already; it is gone; or this disk has no links
+                os.link(path, self._aside / str(inode))
             if self._versions[path][-1:] != [version]:
                 self._versions[path].append(version)
             answers |= found
@@ -62,7 +70,7 @@ class OnDisk:
 
         A database cannot, nor a file that was written beside and then put into its place.
         """
-        for path, content in self._files():
+        for path, _, content in self._files():
             if content.startswith(SQLITE) or path.name.endswith("-wal") or not self._grew_in_place(path):
                 continue
             place, mark = max((content.rfind(mark), mark) for mark in self._marks)
@@ -71,12 +79,14 @@ class OnDisk:
                 return self._marks[mark]
         return None
 
-    def _files(self) -> Iterator[tuple[Path, bytes]]:
+    def _files(self) -> Iterator[File]:
         with suppress(OSError):
             for path in sorted(self._folder.rglob("*")):
                 with suppress(OSError):  # gone again, or held by the program
                     if path.is_file() and not path.name.endswith(("-journal", "-shm")):
-                        yield path, path.read_bytes()
+                        with path.open("rb") as file:  # its number and its bytes belong together
+                            read = File(path, os.fstat(file.fileno()).st_ino, file.read())
+                        yield read
 
     def _grew_in_place(self, path: Path) -> bool:
         versions = self._versions[path]

@@ -48,8 +48,8 @@ def test_an_installed_copy_answers(tmp_path: Path) -> None:
 
 
 def run(command: list[str], folder: Path) -> str:
-    """What a command prints. The proxies that keep the tests on this computer would keep pip from its index."""
-    no_network = ("HTTP_PROXY", "HTTPS_PROXY", "PYTHONPATH")
+    """What a command prints. What keeps the tests on this computer would keep pip from its index."""
+    no_network = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if name not in no_network}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"

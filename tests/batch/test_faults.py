@@ -46,6 +46,7 @@ def test_all_that_can_be_answered_are_and_none_is_asked_too_often(fault_server: 
     assert answers.summary.requests == became.total()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", ["yes", "no"])
 def test_a_rate_that_nobody_told_of_costs_no_answer(fault_server: FaultServer, told: str) -> None:
     ways = ("exact", "seconds", "none")

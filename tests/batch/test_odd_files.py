@@ -92,6 +92,7 @@ def is_text(encoding: str, content: bytes, texts: list[str]) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_none_is_asked_wrongly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "questions of 'mine'.csv"
     asked = refused = 0

@@ -33,6 +33,8 @@ from live.service import (
     zipped,
 )
 
+pytestmark = pytest.mark.slow  # all that can show a key, in a kernel of its own
+
 LEARNERS = ("helpers", "notebooks", "exercises", "solutions")  # folders
 HIDDEN = "(your key, hidden)"
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import pytest
 from practice.expect import Expected
 
 from helpers.checks.programs import PROGRAMS
@@ -22,13 +24,10 @@ def attempts(task: str) -> dict[str, Callable[[], str]]:
     return {name: value for name, value in vars(module).items() if name.startswith(("wrong_", "right_"))}
 
 
-def some(task: str) -> list[str]:
-    """Those that each run of the tests takes: the right ones, and every fourth of the others, as each is a process.
-
-    All of them are taken by tests/authors.
-    """
-    names = list(attempts(task))
-    return [name for number, name in enumerate(names) if name.startswith("right_") or number % 4 == 0]
+def all_of(task: str) -> list[Any]:
+    """Each attempt, as a parameter. All but every fifth are slow, as each is a process of its own, or several."""
+    slow = pytest.mark.slow
+    return [pytest.param(name, marks=[slow] if number % 5 else []) for number, name in enumerate(attempts(task))]
 
 
 def checked(task: str, source: str | bytes | None) -> Verdict:

@@ -5,6 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from helpers.checks.on_disk import OnDisk
 
 QUESTION, ANSWER = "What is a mutex?", "Answer-7: it depends."
@@ -58,3 +60,20 @@ def test_nor_where_a_later_file_could_have_its_number(tmp_path: Path) -> None:
         if number != 1:
             watched.look()
     assert watched.tear() is None
+
+
+def test_a_file_that_is_gone_while_it_is_looked_at_still_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `answers.csv.new` is, when it is put into the place of `answers.csv` between two looks of the check at it."""
+    watched, path = disk(tmp_path), tmp_path / "answers.csv.new"
+    path.write_text("Answer-7: it depends.\n")
+    link = os.link
+
+    def gone(source: Path, target: Path) -> None:
+        os.replace(source, tmp_path / "answers.csv")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", gone)
+    assert watched.look() == {QUESTION}
+    assert watched.look() == {QUESTION}

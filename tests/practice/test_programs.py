@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from practice.programs import attempts, check_verdict, checked, some
+from practice.programs import all_of, attempts, check_verdict, check_words, checked
 
 from helpers import WorkbookError, open_exercise
 from helpers.checks.programs import PROGRAMS
@@ -26,9 +26,14 @@ def no_logbook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logbook, "note", lambda *_, **__: None)
 
 
-@pytest.mark.parametrize("attempt", some(TASK))
+@pytest.mark.parametrize("attempt", all_of(TASK))
 def test_verdict(attempt: str) -> None:
     check_verdict(TASK, attempt)
+
+
+@pytest.mark.slow
+def test_each_mistake_is_told_in_words_of_its_own() -> None:
+    check_words(TASK)
 
 
 # ---- what a program gets, and what is left of it ---------------------------------------------------------------------
@@ -80,6 +85,7 @@ def test_each_task_is_shipped_empty_and_its_notebook_names_the_file(task: str) -
     assert checked(task, stub.removeprefix(first)).outcome == "not attempted"
 
 
+@pytest.mark.slow  # its notebook checks the first of them in any case
 @pytest.mark.parametrize("task", PROGRAMS)
 def test_each_program_of_a_solution_passes(task: str) -> None:
     cells = re.findall(r"%%writefile .*\n([^`]+)```", open_exercise(task).solution().text)

@@ -10,6 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+pytestmark = pytest.mark.slow  # each of them starts the tool, and that a kernel
+
 TOOL = Path(__file__).parents[2] / "tools" / "rerun_notebooks.py"
 
 
