@@ -110,8 +110,8 @@ class Runner:
 
 
 def _environment() -> dict[str, str]:
-    """An environment without the user's own keys, proxies and telemetry."""
-    own = ("OPENAI_", "AZURE_", "LANGCHAIN_", "LANGSMITH_", "LITELLM_", "WORKBOOK_")
+    """An environment without the user's own keys, proxies and telemetry; bytecode is kept, as nearly everywhere."""
+    own = ("OPENAI_", "AZURE_", "LANGCHAIN_", "LANGSMITH_", "LITELLM_", "WORKBOOK_", "PYTHONDONTWRITEBYTECODE")
     environment = {
         name: value
         for name, value in os.environ.items()
