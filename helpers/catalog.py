@@ -20,8 +20,19 @@ class Practice:
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How much a model thinks before it answers, and how the practice API imitates that."""
+
+    first_token: float  # a factor on the seconds until the answer begins
+    reasoning_tokens: int  # about so many; they take their time, too
+
+
+@dataclass(frozen=True)
 class Model:
-    """One model. `input` and `output` are USD for a million tokens; None where the price is unknown."""
+    """One model. `input` and `output` are USD for a million tokens; None where the price is unknown.
+
+    `efforts` are those of its reasoning; a model that has none does not reason.
+    """
 
     name: str
     practice: Practice
@@ -29,6 +40,7 @@ class Model:
     output: float | None = None
     shutdown: date | None = None
     successor: str | None = None
+    efforts: tuple[str, ...] = ()
 
 
 def _read() -> dict[str, Any]:
@@ -37,9 +49,14 @@ def _read() -> dict[str, Any]:
 
 _CATALOG = _read()
 MODELS: dict[str, Model] = {
-    name: Model(name=name, **{**entry, "practice": Practice(**entry["practice"])})
+    name: Model(
+        name=name,
+        **{**entry, "practice": Practice(**entry["practice"]), "efforts": tuple(entry.get("efforts", ()))},
+    )
     for name, entry in _CATALOG["models"].items()
 }
+EFFORTS: dict[str, Effort] = {name: Effort(**entry) for name, entry in _CATALOG["efforts"].items()}
+DEFAULT_EFFORT: str = _CATALOG["default_effort"]
 DEFAULT_MODEL: str = _CATALOG["default"]
 PRICES_READ: date = _CATALOG["read"]
 COMPARE_MODELS: tuple[str, ...] = tuple(_CATALOG["compare"])

@@ -29,6 +29,10 @@ def chat(**options: Any) -> Callable[[Any], Any]:
     return lambda client: client.chat.completions.create(**{**ASK, **options})
 
 
+def respond(**options: Any) -> Callable[[Any], Any]:
+    return lambda client: client.responses.create(**{"model": "gpt-6-luna", "input": "What is Go?", **options})
+
+
 CASES = [
     Case("answer", chat()),
     Case("stream", chat(stream=True, stream_options={"include_usage": True}), stream=True),
@@ -57,6 +61,22 @@ CASES = [
     Case("refused for good", chat(), Faults(refused="What is Go?")),
     Case("refused once, and not asked again", chat(), Faults(refused={"What is Go?": 1})),
     Case("stream refused for good", chat(stream=True), Faults(refused=1), stream=True),
+    Case("thinking", chat(reasoning_effort="high")),
+    Case("used up by thinking", chat(reasoning_effort="high", max_completion_tokens=20)),
+    Case("response", respond()),
+    Case("response, streamed", respond(stream=True), stream=True),
+    Case("response, thinking", respond(stream=True, reasoning={"effort": "high"}), stream=True),
+    Case("response in the background", respond(background=True)),
+    Case("response too short", respond(max_output_tokens=16)),
+    Case("response without input", lambda client: client.responses.create(model="gpt-6-luna")),
+    Case("response, 429, then an answer", respond(), Faults(rate_limited={"What is Go?": 1})),
+    Case("response, dropped for ever", respond(), Faults(dropped=1)),
+    Case("response, hanging for ever", respond(), Faults(hanging=1)),
+    Case("response dropped halfway", respond(stream=True), Faults(dropped=1), stream=True),
+    Case("response refused for good", respond(), Faults(refused="What is Go?")),
+    Case("no such response", lambda client: client.responses.retrieve("resp_none")),
+    Case("cancel what is none", lambda client: client.responses.cancel("resp_none")),
+    Case("delete what is none", lambda client: client.responses.delete("resp_none")),
 ]
 
 

@@ -3,52 +3,25 @@
 import json
 from typing import Any
 
-from ...errors import OPENAI_SAYS
-from ..answers import split_tokens
+from ..chat_request import ChatRequest, read_chat
 from ..exchange import CREATED, Exchange, Piece, Reply
-from ..faults import Fault
-from ..requests import ChatRequest, Refused, read_chat, read_json
+from ..generation import Generation, generate
+from ..requests import read_json
 
 
 def reply(exchange: Exchange, body: bytes) -> Reply:
     asked = read_json(body)
     exchange.identify(json.dumps(asked, sort_keys=True))
     chat = read_chat(asked)
-    exchange.model, exchange.question = chat.model.name, chat.question
-    exchange.api.asked.add(chat.question)
-    if code := exchange.api.faults.out_of_credit:
-        raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
-    topic = exchange.api.topic(chat.question)
-    tokens = split_tokens(exchange.api.answer(chat.model, topic))[: chat.limit]
-    exchange.admit(chat.prompt_tokens + len(tokens))
-    fault = exchange.api.faults.strike(topic, exchange.nth, exchange.random("fault"))
-    if fault == "rate_limited":
-        if exchange.limit_headers:
-            exchange.limit_headers["x-ratelimit-remaining-requests"] = "0"
-        raise Refused(
-            429,
-            f"Rate limit reached for {exchange.model}. Please try again later.",
-            "rate_limit_exceeded",
-            kind="requests",
-            retry_after=exchange.api.faults.retry_after,
-        )
-    if fault == "server_error":
-        raise Refused(
-            500,
-            "The server had an error while processing your request. Sorry about that!",
-            kind="server_error",
-        )
-    if fault == "refused":
-        raise Refused(400, "Invalid prompt: it was flagged, and will not be answered.", "invalid_prompt", "messages")
-    return (_streamed if chat.stream else _whole)(exchange, chat, tokens, fault)
+    said = generate(exchange, chat, "messages")
+    return (_streamed if chat.stream else _whole)(exchange, chat, said)
 
 
-def _whole(exchange: Exchange, chat: ChatRequest, tokens: list[str], fault: Fault | None) -> Reply:
-    first, each = _latency(exchange, chat)
-    if fault == "dropped" or fault == "hanging":
-        return Reply(first if fault == "dropped" else 0.0, ending=fault)
-    exchange.answer, finish, usage = "".join(tokens), finish_reason(chat, tokens), _usage(chat, tokens)
-    message: dict[str, Any] = {"role": "assistant", "content": exchange.answer, "refusal": None, "annotations": []}
+def _whole(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
+    if said.fault == "dropped" or said.fault == "hanging":
+        return Reply(said.first if said.fault == "dropped" else 0.0, ending=said.fault)
+    exchange.answer, finish = said.text, finish_reason(said)
+    message: dict[str, Any] = {"role": "assistant", "content": said.text, "refusal": None, "annotations": []}
     completion = {
         "id": f"chatcmpl-{exchange.id}",
         "object": "chat.completion",
@@ -58,15 +31,13 @@ def _whole(exchange: Exchange, chat: ChatRequest, tokens: list[str], fault: Faul
             {"index": index, "message": message, "logprobs": None, "finish_reason": finish}
             for index in range(chat.choices)
         ],
-        "usage": usage,
+        "usage": _usage(chat, said),
         "service_tier": "default",
     }
-    return exchange.json(completion, first + each * len(tokens))
+    return exchange.json(completion, said.seconds)
 
 
-def _streamed(exchange: Exchange, chat: ChatRequest, tokens: list[str], fault: Fault | None) -> Reply:
-    first, each = _latency(exchange, chat)
-
+def _streamed(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
     def event(choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
         chunk: dict[str, Any] = {
             "id": f"chatcmpl-{exchange.id}",
@@ -87,33 +58,36 @@ def _streamed(exchange: Exchange, chat: ChatRequest, tokens: list[str], fault: F
         )
 
     pieces = [Piece(0.0, delta({"role": "assistant", "content": ""}))]
-    pieces += [Piece(each if number else 0.0, delta({"content": token})) for number, token in enumerate(tokens)]
-    end = delta({}, finish_reason(chat, tokens))
+    pieces += [
+        Piece(said.each if number else 0.0, delta({"content": token})) for number, token in enumerate(said.tokens)
+    ]
+    end = delta({}, finish_reason(said))
     if chat.include_usage:
-        end += event([], _usage(chat, tokens))
+        end += event([], _usage(chat, said))
     pieces.append(Piece(0.0, end + b"data: [DONE]\n\n"))
-    headers = exchange.headers("text/event-stream; charset=utf-8", first)
-    if fault == "dropped" or fault == "hanging":
+    headers = exchange.headers("text/event-stream; charset=utf-8", said.first)
+    if said.fault == "dropped" or said.fault == "hanging":
         # it begins well, which makes it the nastier fault
-        return Reply(first, 200, headers, tuple(pieces[: len(pieces) // 2]), fault)
-    exchange.answer = "".join(tokens)
-    return Reply(first, 200, headers, tuple(pieces))
+        return Reply(said.first, 200, headers, tuple(pieces[: len(pieces) // 2]), said.fault)
+    exchange.answer = said.text
+    return Reply(said.first, 200, headers, tuple(pieces))
 
 
-def _latency(exchange: Exchange, chat: ChatRequest) -> tuple[float, float]:
-    return exchange.api.latency(chat.model, exchange.api.topic(chat.question), exchange.random("latency"))
+def finish_reason(said: Generation) -> str:
+    return "length" if said.is_cut else "stop"
 
 
-def finish_reason(chat: ChatRequest, tokens: list[str]) -> str:
-    return "length" if len(tokens) == chat.limit else "stop"
-
-
-def _usage(chat: ChatRequest, tokens: list[str]) -> dict[str, Any]:
-    written = len(tokens) * chat.choices
+def _usage(chat: ChatRequest, said: Generation) -> dict[str, Any]:
+    written = said.written * chat.choices
     return {
         "prompt_tokens": chat.prompt_tokens,
         "completion_tokens": written,
         "total_tokens": chat.prompt_tokens + written,
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": said.reasoning_tokens * chat.choices,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
     }

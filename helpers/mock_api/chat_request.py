@@ -1,0 +1,70 @@
+"""The body of a chat completion, read; what the service would not take is refused in its own words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .prompts import ROLES, Prompt, Turn, count_prompt, read_effort, read_parts
+from .requests import Refused, known_model, missing, number_between, one_of, true_or_false, whole_number, wrong_type
+
+MOST_CHOICES = 128
+PARTS = {"text": "text", "refusal": "refusal"}  # of a message's content, and where the text of each stands
+OTHER_PARTS = ("image_url", "input_audio", "audio", "file")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatRequest(Prompt):
+    """A chat completion that can be answered."""
+
+    include_usage: bool
+
+
+def read_chat(asked: dict[str, Any]) -> ChatRequest:
+    """Raises Refused for what the service would not take."""
+    model = known_model(asked)
+    turns = _turns(asked)
+    limits = [whole_number(asked, name) for name in ("max_completion_tokens", "max_tokens")]
+    choices = whole_number(asked, "n", most=MOST_CHOICES) or 1
+    number_between(asked, "temperature", 0, 2)
+    stream, options = true_or_false(asked, "stream"), asked.get("stream_options")
+    if options is not None and not stream:
+        raise Refused(
+            400,
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+            param="stream_options",
+        )
+    return ChatRequest(
+        model=model,
+        turns=turns,
+        prompt_tokens=count_prompt(turns, "messages"),
+        limit=limits[0] or limits[1],
+        effort=read_effort(model, asked.get("reasoning_effort"), "reasoning_effort"),
+        choices=choices,
+        stream=stream,
+        include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+    )
+
+
+def _turns(asked: dict[str, Any]) -> tuple[Turn, ...]:
+    messages = asked.get("messages")
+    if messages is None:
+        raise missing("messages")
+    if not isinstance(messages, list):
+        raise wrong_type("messages", "an array of objects", messages)
+    if not messages:
+        raise Refused(
+            400,
+            "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+            "empty_array",
+            "messages",
+        )
+    return tuple(_turn(message, f"messages[{number}]") for number, message in enumerate(messages))
+
+
+def _turn(message: object, where: str) -> Turn:
+    if not isinstance(message, dict):
+        raise wrong_type(where, "an object", message)
+    role, content = message.get("role"), message.get("content")
+    one_of(role, ROLES, f"{where}.role")
+    if content is None and role == "assistant":
+        return Turn("assistant")
+    return Turn(str(role), read_parts(content, f"{where}.content", PARTS, OTHER_PARTS))

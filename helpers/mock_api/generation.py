@@ -1,0 +1,96 @@
+"""What a model makes of what it is asked: so much thinking, such an answer, in so many seconds; or a fault.
+
+All endpoints that ask a model come here, and each writes what it gets in a shape of its own.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from ..catalog import EFFORTS
+from ..errors import OPENAI_SAYS
+from .answers import split_tokens
+from .exchange import Exchange
+from .faults import Fault
+from .prompts import Prompt
+from .requests import Refused
+
+REASONING_SPREAD = 0.25  # sigma of a log-normal factor: about some questions there is more to think
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a model writes. `first` is the seconds until its answer begins, `each` those for each token after it."""
+
+    tokens: tuple[str, ...]
+    reasoning_tokens: int
+    is_cut: bool  # by the limit on its tokens
+    first: float
+    each: float
+    fault: Fault | None  # "dropped" or "hanging"
+
+    @property
+    def text(self) -> str:
+        return "".join(self.tokens)
+
+    @property
+    def written(self) -> int:
+        """The tokens that are paid: what was thought is, like what was said."""
+        return self.reasoning_tokens + len(self.tokens)
+
+    @property
+    def seconds(self) -> float:
+        return self.first + self.each * len(self.tokens)
+
+
+def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
+    """Raises Refused where limits or faults say so; `param` is where the endpoint has its question."""
+    api = exchange.api
+    exchange.model, exchange.question = prompt.model.name, prompt.question
+    api.asked.add(prompt.question)
+    if code := api.faults.out_of_credit:
+        raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
+    topic = api.topic(prompt.question)
+    reasoning = _reasoning_tokens(prompt)
+    tokens = split_tokens(api.answer(prompt.model, topic))
+    if prompt.limit is not None:
+        reasoning = min(reasoning, prompt.limit)
+        tokens = tokens[: prompt.limit - reasoning]
+    exchange.admit(prompt.prompt_tokens + reasoning + len(tokens))
+    fault = api.faults.strike(topic, exchange.nth, exchange.random("fault"))
+    _refuse(exchange, fault, param)
+    first, each = api.latency(prompt.model, topic, exchange.random("latency"))
+    return Generation(
+        tokens=tuple(tokens),
+        reasoning_tokens=reasoning,
+        is_cut=reasoning + len(tokens) == prompt.limit,
+        first=first * EFFORTS[prompt.effort].first_token + each * reasoning,
+        each=each,
+        fault=fault,
+    )
+
+
+def _reasoning_tokens(prompt: Prompt) -> int:
+    """So many each time that this model is asked this, with this effort."""
+    rng = Random(f"{prompt.model.name}:{prompt.effort}:{prompt.question!a}")
+    return round(EFFORTS[prompt.effort].reasoning_tokens * rng.lognormvariate(0, REASONING_SPREAD))
+
+
+def _refuse(exchange: Exchange, fault: Fault | None, param: str) -> None:
+    if fault == "rate_limited":
+        if exchange.limit_headers:
+            exchange.limit_headers["x-ratelimit-remaining-requests"] = "0"
+        raise Refused(
+            429,
+            f"Rate limit reached for {exchange.model}. Please try again later.",
+            "rate_limit_exceeded",
+            kind="requests",
+            retry_after=exchange.api.faults.retry_after,
+        )
+    if fault == "server_error":
+        raise Refused(
+            500,
+            "The server had an error while processing your request. Sorry about that!",
+            kind="server_error",
+        )
+    if fault == "refused":
+        raise Refused(400, "Invalid prompt: it was flagged, and will not be answered.", "invalid_prompt", param)
