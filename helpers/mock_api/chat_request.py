@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from .parameters import CHAT, check_for_model, read_stop, read_top_logprobs, tier_of
 from .prompts import ROLES, Prompt, Turn, count_prompt, read_effort, read_parts
-from .requests import Refused, known_model, missing, number_between, one_of, true_or_false, whole_number, wrong_type
+from .requests import Refused, known_model, missing, one_of, only_known, true_or_false, whole_number, wrong_type
 
 MOST_CHOICES = 128
 PARTS = {"text": "text", "refusal": "refusal"}  # of a message's content, and where the text of each stands
@@ -16,32 +17,51 @@ class ChatRequest(Prompt):
     """A chat completion that can be answered."""
 
     include_usage: bool
+    service_tier: str
 
 
 def read_chat(asked: dict[str, Any]) -> ChatRequest:
     """Raises Refused for what the service would not take."""
     model = known_model(asked)
+    CHAT.check(asked)
+    effort = read_effort(model, asked.get("reasoning_effort"), "reasoning_effort")
+    check_for_model(asked, model, effort)
     turns = _turns(asked)
     limits = [whole_number(asked, name) for name in ("max_completion_tokens", "max_tokens")]
     choices = whole_number(asked, "n", most=MOST_CHOICES) or 1
-    number_between(asked, "temperature", 0, 2)
-    stream, options = true_or_false(asked, "stream"), asked.get("stream_options")
-    if options is not None and not stream:
-        raise Refused(
-            400,
-            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-            param="stream_options",
-        )
+    top_logprobs, logprobs = read_top_logprobs(asked), true_or_false(asked, "logprobs")
+    if asked.get("top_logprobs") is not None and not logprobs:
+        raise Refused(400, "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.", param="logprobs")
+    stream = true_or_false(asked, "stream")
     return ChatRequest(
         model=model,
         turns=turns,
         prompt_tokens=count_prompt(turns, "messages"),
         limit=limits[0] or limits[1],
-        effort=read_effort(model, asked.get("reasoning_effort"), "reasoning_effort"),
+        effort=effort,
         choices=choices,
         stream=stream,
-        include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+        stop=read_stop(asked),
+        logprobs=top_logprobs if logprobs else None,
+        include_usage=_include_usage(asked, stream),
+        service_tier=tier_of(asked),
     )
+
+
+def _include_usage(asked: dict[str, Any], stream: bool) -> bool:
+    options = asked.get("stream_options")
+    if options is None:
+        return False
+    if not stream:
+        raise Refused(
+            400,
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+            param="stream_options",
+        )
+    if not isinstance(options, dict):
+        raise wrong_type("stream_options", "an object", options)
+    only_known(options, ("include_usage", "include_obfuscation"), "stream_options")
+    return true_or_false(options, "include_usage")
 
 
 def _turns(asked: dict[str, Any]) -> tuple[Turn, ...]:

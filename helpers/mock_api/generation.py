@@ -5,12 +5,14 @@ All endpoints that ask a model come here, and each writes what it gets in a shap
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from ..catalog import EFFORTS
 from ..errors import OPENAI_SAYS
 from .answers import split_tokens
 from .exchange import Exchange
 from .faults import Fault
+from .logprobs import logprobs
 from .prompts import Prompt
 from .requests import Refused
 
@@ -27,6 +29,7 @@ class Generation:
     first: float
     each: float
     fault: Fault | None  # "dropped" or "hanging"
+    logprobs: list[dict[str, Any]] | None  # of each token, where they were asked for
 
     @property
     def text(self) -> str:
@@ -51,7 +54,7 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
         raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
     topic = api.topic(prompt.question)
     reasoning = _reasoning_tokens(prompt)
-    tokens = split_tokens(api.answer(prompt.model, topic))
+    tokens = split_tokens(_stopped(api.answer(prompt.model, topic), prompt.stop))
     if prompt.limit is not None:
         reasoning = min(reasoning, prompt.limit)
         tokens = tokens[: prompt.limit - reasoning]
@@ -66,7 +69,16 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
         first=first * EFFORTS[prompt.effort].first_token + each * reasoning,
         each=each,
         fault=fault,
+        logprobs=None if prompt.logprobs is None else logprobs(tokens, prompt.logprobs),
     )
+
+
+def _stopped(text: str, stops: tuple[str, ...]) -> str:
+    """
+    >>> _stopped("One. Two.", (".", "T"))
+    'One'
+    """
+    return text[: min((text.index(stop) for stop in stops if stop in text), default=len(text))]
 
 
 def _reasoning_tokens(prompt: Prompt) -> int:

@@ -30,6 +30,8 @@ class Prompt:
     effort: str = "none"
     stream: bool = False
     choices: int = 1
+    stop: tuple[str, ...] = ()  # texts before which the answer ends
+    logprobs: int | None = None  # how many are to be told in each place; None: not even of the token itself
 
     @property
     def question(self) -> str:
@@ -59,9 +61,13 @@ def read_parts(content: object, where: str, kinds: dict[str, str], others: tuple
     return "".join(texts)
 
 
+def tokens_of(turns: Iterable[Turn]) -> int:
+    return 3 + sum(4 + count_tokens(turn.text) for turn in turns)
+
+
 def count_prompt(turns: Iterable[Turn], param: str) -> int:
     """The tokens of a conversation; one that is too long is refused."""
-    tokens = 3 + sum(4 + count_tokens(turn.text) for turn in turns)
+    tokens = tokens_of(turns)
     if tokens > CONTEXT_TOKENS:
         raise Refused(
             400,

@@ -1,10 +1,10 @@
 """What a request to the practice API says, and what is wrong with it, in the service's own words."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
-from ..catalog import MODELS, Model
+from ..catalog import Model, find_model, find_successor
 
 
 class Refused(Exception):
@@ -45,13 +45,16 @@ def known_model(asked: dict[str, Any]) -> Model:
         raise Refused(400, "you must provide a model parameter")
     if not isinstance(name, str):
         raise wrong_type("model", "a string", name)
-    if name not in MODELS:
-        raise Refused(
-            404,
-            f"The model `{name[:100]}` does not exist or you do not have access to it.",
-            "model_not_found",
-        )
-    return MODELS[name]
+    return find(name, f"The model `{name[:100]}` does not exist or you do not have access to it.", None)
+
+
+def find(name: str, else_said: str, param: str | None) -> Model:
+    """The model of a name; of one that is asked for no longer, the refusal names its successor."""
+    if model := find_model(name):
+        return model
+    successor = find_successor(name)
+    hint = f" (HINT: the practice API has {successor} in its place.)" if successor else ""
+    raise Refused(404, else_said + hint, "model_not_found", param)
 
 
 def whole_number(asked: dict[str, Any], name: str, least: int = 1, most: int | None = None) -> int | None:
@@ -108,6 +111,14 @@ def one_of(value: object, values: Sequence[str], param: str) -> None:
             "invalid_value",
             param,
         )
+
+
+def only_known(asked: dict[str, Any], known: Container[str], where: str = "") -> None:
+    """Refuses a name that nobody knows."""
+    for name in asked:
+        if name not in known:
+            full = f"{where}.{name[:100]}" if where else name[:100]
+            raise Refused(400, f"Unknown parameter: '{full}'.", "unknown_parameter", full)
 
 
 def missing(name: str) -> Refused:

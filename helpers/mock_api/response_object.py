@@ -1,11 +1,13 @@
 """How the Responses API writes what a model has made: the object, and the events of its stream."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
 from .exchange import CREATED, Exchange, Piece
 from .generation import Generation
+from .parameters import tier_of
 from .response_request import ResponseRequest
 from .stored import unfinished
 
@@ -18,6 +20,7 @@ ECHOED: dict[str, Any] = {
     "parallel_tool_calls": True,
     "previous_response_id": None,
     "prompt_cache_key": None,
+    "prompt_cache_options": None,
     "prompt_cache_retention": None,
     "safety_identifier": None,
     "temperature": 1.0,
@@ -46,10 +49,10 @@ def response_object(exchange: Exchange, request: ResponseRequest, said: Generati
         "model": exchange.model,
         "output": _output(exchange, said),
         **{name: asked.get(name, default) for name, default in ECHOED.items()},
-        "reasoning": {"effort": effort, "summary": None},
-        "service_tier": "default",
+        "reasoning": {"summary": None, **(asked.get("reasoning") or {}), "effort": effort},
+        "service_tier": tier_of(asked),
         "store": request.store,
-        "text": {"format": {"type": "text"}, "verbosity": "medium"},
+        "text": {"format": {"type": "text"}, "verbosity": "medium", **(asked.get("text") or {})},
         "usage": {
             "input_tokens": request.prompt_tokens,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -64,7 +67,9 @@ def _output(exchange: Exchange, said: Generation) -> list[dict[str, Any]]:
     """The items: what was thought, of which nothing is shown, and what was said."""
     items: list[dict[str, Any]] = []
     if said.reasoning_tokens:
-        items.append({"id": f"rs_{exchange.id}", "type": "reasoning", "summary": []})
+        # what was thought is sent sealed, to be sent back
+        sealed = b64encode(exchange.id.encode()).decode()
+        items.append({"id": f"rs_{exchange.id}", "type": "reasoning", "summary": [], "encrypted_content": sealed})
     if said.tokens:
         items.append(
             {
@@ -72,14 +77,14 @@ def _output(exchange: Exchange, said: Generation) -> list[dict[str, Any]]:
                 "type": "message",
                 "role": "assistant",
                 "status": "incomplete" if said.is_cut else "completed",
-                "content": [_text_part(said.text)],
+                "content": [_text_part(said.text, said.logprobs)],
             }
         )
     return items
 
 
-def _text_part(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def _text_part(text: str, logprobs: list[dict[str, Any]] | None) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs or []}
 
 
 def stream(response: dict[str, Any], said: Generation, begun: float) -> tuple[Piece, ...]:
@@ -118,9 +123,11 @@ def _message(item: dict[str, Any], place: dict[str, int], said: Generation, wait
     begun = {**item, "status": "in_progress", "content": []}
     yield wait, "response.output_item.added", {**place, "item": begun}
     part = {**place, "item_id": item["id"], "content_index": 0}
-    yield 0.0, "response.content_part.added", {**part, "part": _text_part("")}
+    yield 0.0, "response.content_part.added", {**part, "part": _text_part("", None)}
+    told = said.logprobs or []
     for number, token in enumerate(said.tokens):
-        yield said.each if number else 0.0, "response.output_text.delta", {**part, "delta": token, "logprobs": []}
-    yield 0.0, "response.output_text.done", {**part, "text": said.text, "logprobs": []}
+        delta = {**part, "delta": token, "logprobs": told[number : number + 1]}
+        yield said.each if number else 0.0, "response.output_text.delta", delta
+    yield 0.0, "response.output_text.done", {**part, "text": said.text, "logprobs": told}
     yield 0.0, "response.content_part.done", {**part, "part": item["content"][0]}
     yield 0.0, "response.output_item.done", {**place, "item": item}

@@ -3,14 +3,36 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .prompts import Prompt, Turn, count_prompt, read_effort, read_parts
-from .requests import Refused, known_model, missing, number_between, one_of, true_or_false, whole_number, wrong_type
+from ..catalog import Model
+from .parameters import RESPONSES, VERBOSITIES, check_for_model, read_top_logprobs, unsupported
+from .prompts import CONTEXT_TOKENS, Prompt, Turn, count_prompt, read_effort, read_parts, tokens_of
+from .requests import Refused, known_model, missing, one_of, only_known, true_or_false, whole_number, wrong_type
 from .stored import Store
 
 ROLES = ("assistant", "system", "developer", "user")
 PARTS = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
 OTHER_PARTS = ("input_image", "input_file", "computer_screenshot", "summary_text")
 LEAST_TOKENS = 16  # that may be allowed
+LOGPROBS, ENCRYPTED = "message.output_text.logprobs", "reasoning.encrypted_content"
+INCLUDABLE = (  # the others are of tools and pictures, which are refused here
+    LOGPROBS,
+    ENCRYPTED,
+    "file_search_call.results",
+    "web_search_call.results",
+    "web_search_call.action.sources",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+)
+SUMMARIES = ("auto", "concise", "detailed")
+# what may stand in `reasoning`, and with which values. Of its summary nothing is seen, as often at the service
+REASONING: dict[str, tuple[str, ...]] = {
+    "effort": (),
+    "summary": SUMMARIES,
+    "generate_summary": SUMMARIES,
+    "context": ("auto", "current_turn", "all_turns"),
+    "mode": ("standard",),
+}
 ITEMS = ("message", "reasoning")
 
 
@@ -27,27 +49,71 @@ class ResponseRequest(Prompt):
 def read_response_request(asked: dict[str, Any], stored: Store) -> ResponseRequest:
     """Raises Refused for what the service would not take."""
     model = known_model(asked)
+    RESPONSES.check(asked)
     background, store = true_or_false(asked, "background"), true_or_false(asked, "store", default=True)
     if background and not store:
         raise Refused(400, "Background mode requires 'store' to be true.", "invalid_value", "store")
-    number_between(asked, "temperature", 0, 2)
-    reasoning = asked.get("reasoning") or {}
-    if not isinstance(reasoning, dict):
-        raise wrong_type("reasoning", "an object", reasoning)
+    effort = _effort(asked, model)
+    check_for_model(asked, model, effort)
+    top_logprobs = read_top_logprobs(asked)
+    _check_text(asked)
     spoken = (*_earlier(asked, stored), *_turns(asked))
-    turns = (*_instructions(asked), *spoken)
+    turns = _truncated(asked, (*_instructions(asked), *spoken))
     return ResponseRequest(
         model=model,
         turns=turns,
         prompt_tokens=count_prompt(turns, "input"),
         limit=whole_number(asked, "max_output_tokens", LEAST_TOKENS),
-        effort=read_effort(model, reasoning.get("effort"), "reasoning.effort"),
+        effort=effort,
         stream=true_or_false(asked, "stream"),
         spoken=spoken,
+        logprobs=top_logprobs if LOGPROBS in _include(asked) or top_logprobs else None,
         asked=asked,
         background=background,
         store=store,
     )
+
+
+def _effort(asked: dict[str, Any], model: Model) -> str:
+    reasoning = asked.get("reasoning")
+    if reasoning is None:
+        reasoning = {}
+    if not isinstance(reasoning, dict):
+        raise wrong_type("reasoning", "an object", reasoning)
+    only_known(reasoning, REASONING, "reasoning")
+    for name, value in reasoning.items():
+        if value is not None and REASONING[name]:
+            one_of(value, REASONING[name], f"reasoning.{name}")
+    return read_effort(model, reasoning.get("effort"), "reasoning.effort")
+
+
+def _include(asked: dict[str, Any]) -> list[str]:
+    include = asked.get("include") or []
+    if not isinstance(include, list):
+        raise wrong_type("include", "an array of strings", include)
+    for number, name in enumerate(include):
+        one_of(name, INCLUDABLE, f"include[{number}]")
+    return include
+
+
+def _check_text(asked: dict[str, Any]) -> None:
+    text = asked.get("text") or {}
+    if not isinstance(text, dict):
+        raise wrong_type("text", "an object", text)
+    only_known(text, ("format", "verbosity"), "text")
+    if (verbosity := text.get("verbosity")) is not None:  # each written answer has one length
+        one_of(verbosity, VERBOSITIES, "text.verbosity")
+    if text.get("format") not in (None, {"type": "text"}):
+        raise unsupported("text.format", "by the practice API")
+
+
+def _truncated(asked: dict[str, Any], turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """What fits, where a conversation may be cut at its beginning."""
+    truncation = asked.get("truncation") or "disabled"
+    one_of(truncation, ("auto", "disabled"), "truncation")
+    while truncation == "auto" and len(turns) > 1 and tokens_of(turns) > CONTEXT_TOKENS:
+        turns = turns[1:]
+    return turns
 
 
 def _instructions(asked: dict[str, Any]) -> tuple[Turn, ...]:

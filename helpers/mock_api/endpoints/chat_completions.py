@@ -28,11 +28,11 @@ def _whole(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
         "created": CREATED,
         "model": exchange.model,
         "choices": [
-            {"index": index, "message": message, "logprobs": None, "finish_reason": finish}
+            {"index": index, "message": message, "logprobs": _logprobs(said.logprobs), "finish_reason": finish}
             for index in range(chat.choices)
         ],
         "usage": _usage(chat, said),
-        "service_tier": "default",
+        "service_tier": chat.service_tier,
     }
     return exchange.json(completion, said.seconds)
 
@@ -44,23 +44,23 @@ def _streamed(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
             "object": "chat.completion.chunk",
             "created": CREATED,
             "model": exchange.model,
-            "service_tier": "default",
+            "service_tier": chat.service_tier,
             "choices": choices,
         }
         if chat.include_usage:
             chunk["usage"] = usage
         return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
-    def delta(content: dict[str, Any], finish: str | None = None) -> bytes:
+    def delta(content: dict[str, Any], finish: str | None = None, told: list[dict[str, Any]] | None = None) -> bytes:
         return b"".join(
-            event([{"index": index, "delta": content, "logprobs": None, "finish_reason": finish}])
+            event([{"index": index, "delta": content, "logprobs": _logprobs(told), "finish_reason": finish}])
             for index in range(chat.choices)
         )
 
     pieces = [Piece(0.0, delta({"role": "assistant", "content": ""}))]
-    pieces += [
-        Piece(said.each if number else 0.0, delta({"content": token})) for number, token in enumerate(said.tokens)
-    ]
+    for number, token in enumerate(said.tokens):
+        told = said.logprobs and said.logprobs[number : number + 1]
+        pieces.append(Piece(said.each if number else 0.0, delta({"content": token}, told=told)))
     end = delta({}, finish_reason(said))
     if chat.include_usage:
         end += event([], _usage(chat, said))
@@ -75,6 +75,10 @@ def _streamed(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
 
 def finish_reason(said: Generation) -> str:
     return "length" if said.is_cut else "stop"
+
+
+def _logprobs(told: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    return None if told is None else {"content": told, "refusal": None}
 
 
 def _usage(chat: ChatRequest, said: Generation) -> dict[str, Any]:
