@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .parameters import CHAT, check_for_model, read_stop, read_top_logprobs, tier_of
-from .prompts import ROLES, Prompt, Turn, count_prompt, read_effort, read_parts
+from .prompts import ROLES, Prompt, Turn, check_json_object, count_prompt, read_effort, read_parts
 from .requests import Refused, known_model, missing, one_of, only_known, true_or_false, whole_number, wrong_type
+from .schemas import read_form
 
 MOST_CHOICES = 128
 PARTS = {"text": "text", "refusal": "refusal"}  # of a message's content, and where the text of each stands
@@ -33,6 +34,8 @@ def read_chat(asked: dict[str, Any]) -> ChatRequest:
     if asked.get("top_logprobs") is not None and not logprobs:
         raise Refused(400, "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.", param="logprobs")
     stream = true_or_false(asked, "stream")
+    form = read_form(asked.get("response_format"), "response_format")
+    check_json_object("\n".join(turn.text for turn in turns), form, "messages", "response_format")
     return ChatRequest(
         model=model,
         turns=turns,
@@ -42,6 +45,7 @@ def read_chat(asked: dict[str, Any]) -> ChatRequest:
         choices=choices,
         stream=stream,
         stop=read_stop(asked),
+        form=form,
         logprobs=top_logprobs if logprobs else None,
         include_usage=_include_usage(asked, stream),
         service_tier=tier_of(asked),

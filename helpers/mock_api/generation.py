@@ -3,19 +3,24 @@
 All endpoints that ask a model come here, and each writes what it gets in a shape of its own.
 """
 
+import json
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from ..catalog import EFFORTS
 from ..errors import OPENAI_SAYS
-from .answers import split_tokens
+from .answers import NO_ANSWER, split_tokens
+from .asked_in_words import about, messy, schema_in, wants_json
 from .exchange import Exchange
 from .faults import Fault
+from .filling import fill
 from .logprobs import logprobs
 from .prompts import Prompt
 from .requests import Refused
 
+REFUSAL = "I'm sorry, but I can't help with that."
+MUCH = 10**9  # tokens
 REASONING_SPREAD = 0.25  # sigma of a log-normal factor: about some questions there is more to think
 
 
@@ -28,12 +33,22 @@ class Generation:
     is_cut: bool  # by the limit on its tokens
     first: float
     each: float
+    is_refusal: bool  # what it says is that it will not answer
     fault: Fault | None  # "dropped" or "hanging"
     logprobs: list[dict[str, Any]] | None  # of each token, where they were asked for
 
     @property
-    def text(self) -> str:
+    def said(self) -> str:
         return "".join(self.tokens)
+
+    @property
+    def text(self) -> str:
+        """Its answer; "" where it refuses."""
+        return "" if self.is_refusal else self.said
+
+    @property
+    def refusal(self) -> str | None:
+        return self.said if self.is_refusal else None
 
     @property
     def written(self) -> int:
@@ -53,24 +68,42 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
     if code := api.faults.out_of_credit:
         raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
     topic = api.topic(prompt.question)
-    reasoning = _reasoning_tokens(prompt)
-    tokens = split_tokens(_stopped(api.answer(prompt.model, topic), prompt.stop))
-    if prompt.limit is not None:
-        reasoning = min(reasoning, prompt.limit)
-        tokens = tokens[: prompt.limit - reasoning]
-    exchange.admit(prompt.prompt_tokens + reasoning + len(tokens))
     fault = api.faults.strike(topic, exchange.nth, exchange.random("fault"))
+    text = REFUSAL if fault == "declined" else _answer(exchange, prompt, topic, fault)
+    tokens, reasoning = split_tokens(_stopped(text, prompt.stop)), _reasoning_tokens(prompt)
+    limit = prompt.limit
+    if fault == "cut_off":
+        limit = min(limit or MUCH, reasoning + len(tokens) // 2)
+    if limit is not None:
+        reasoning = min(reasoning, limit)
+        tokens = tokens[: limit - reasoning]
+    exchange.admit(prompt.prompt_tokens + reasoning + len(tokens))
     _refuse(exchange, fault, param)
     first, each = api.latency(prompt.model, topic, exchange.random("latency"))
     return Generation(
         tokens=tuple(tokens),
         reasoning_tokens=reasoning,
-        is_cut=reasoning + len(tokens) == prompt.limit,
+        is_cut=reasoning + len(tokens) == limit,
         first=first * EFFORTS[prompt.effort].first_token + each * reasoning,
         each=each,
+        is_refusal=fault == "declined",
         fault=fault,
         logprobs=None if prompt.logprobs is None else logprobs(tokens, prompt.logprobs),
     )
+
+
+def _answer(exchange: Exchange, prompt: Prompt, topic: str, fault: Fault | None) -> str:
+    """What the model says, in the form that was asked for."""
+    said, form = exchange.api.answer(prompt.model, topic), prompt.form
+    in_words = form.kind != "json_schema" and wants_json(prompt.words)
+    if form.schema is None and not in_words:
+        return said
+    source = about(topic)
+    schema = form.schema or schema_in(prompt.words)
+    value = fill(schema, source, source if said == NO_ANSWER else said, prompt.model.name)
+    if fault == "messy_json" and form.kind == "text":
+        return messy(value, exchange.random("mess"))
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _stopped(text: str, stops: tuple[str, ...]) -> str:

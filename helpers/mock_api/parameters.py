@@ -96,6 +96,7 @@ CHAT = Parameters(
             "stream",
             "stream_options",
             "stop",
+            "response_format",
             "logprobs",
             "top_logprobs",
         )
@@ -116,7 +117,6 @@ CHAT = Parameters(
         "modalities": ["text"],
         "moderation": None,
         "prediction": None,
-        "response_format": {"type": "text"},
         "parallel_tool_calls": None,
         "tool_choice": None,
         "tools": [],

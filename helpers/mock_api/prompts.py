@@ -1,5 +1,6 @@
 """What is asked of a model, at whichever endpoint: the conversation so far, and how it is to be answered."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 from ..catalog import DEFAULT_EFFORT, Model
 from .answers import count_tokens
 from .requests import Refused, one_of, wrong_type
+from .schemas import AS_TEXT, Form
 
 CONTEXT_TOKENS = 128_000  # a longer prompt is refused, as by the models it imitates
 ROLES = ("system", "assistant", "user", "tool", "developer")
@@ -31,12 +33,18 @@ class Prompt:
     stream: bool = False
     choices: int = 1
     stop: tuple[str, ...] = ()  # texts before which the answer ends
+    form: Form = AS_TEXT
     logprobs: int | None = None  # how many are to be told in each place; None: not even of the token itself
 
     @property
     def question(self) -> str:
         """The last message."""
         return self.turns[-1].text
+
+    @property
+    def words(self) -> str:
+        """All that was said."""
+        return "\n".join(turn.text for turn in self.turns)
 
 
 def read_parts(content: object, where: str, kinds: dict[str, str], others: tuple[str, ...]) -> str:
@@ -77,6 +85,16 @@ def count_prompt(turns: Iterable[Turn], param: str) -> int:
             param,
         )
     return tokens
+
+
+def check_json_object(prompt_words: str, form: Form, param: str, format_param: str) -> None:
+    """Without a schema, JSON comes only where it is asked for in words, too."""
+    if form.kind == "json_object" and not re.search("json", prompt_words, re.IGNORECASE):
+        raise Refused(
+            400,
+            f"'{param}' must contain the word 'json' in some form, to use '{format_param}' of type 'json_object'.",
+            param=param,
+        )
 
 
 def read_effort(model: Model, effort: Any, param: str) -> str:

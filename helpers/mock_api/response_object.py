@@ -77,14 +77,16 @@ def _output(exchange: Exchange, said: Generation) -> list[dict[str, Any]]:
                 "type": "message",
                 "role": "assistant",
                 "status": "incomplete" if said.is_cut else "completed",
-                "content": [_text_part(said.text, said.logprobs)],
+                "content": [_part(said, said.said)],
             }
         )
     return items
 
 
-def _text_part(text: str, logprobs: list[dict[str, Any]] | None) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs or []}
+def _part(said: Generation, text: str) -> dict[str, Any]:
+    if said.is_refusal:
+        return {"type": "refusal", "refusal": text}
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": (said.logprobs or []) if text else []}
 
 
 def stream(response: dict[str, Any], said: Generation, begun: float) -> tuple[Piece, ...]:
@@ -120,14 +122,17 @@ def _events(response: dict[str, Any], said: Generation, wait: float) -> Iterator
 
 
 def _message(item: dict[str, Any], place: dict[str, int], said: Generation, wait: float) -> Iterator[Event]:
-    begun = {**item, "status": "in_progress", "content": []}
+    begun, kind = {**item, "status": "in_progress", "content": []}, "refusal" if said.is_refusal else "output_text"
     yield wait, "response.output_item.added", {**place, "item": begun}
     part = {**place, "item_id": item["id"], "content_index": 0}
-    yield 0.0, "response.content_part.added", {**part, "part": _text_part("", None)}
+    yield 0.0, "response.content_part.added", {**part, "part": _part(said, "")}
     told = said.logprobs or []
     for number, token in enumerate(said.tokens):
-        delta = {**part, "delta": token, "logprobs": told[number : number + 1]}
-        yield said.each if number else 0.0, "response.output_text.delta", delta
-    yield 0.0, "response.output_text.done", {**part, "text": said.text, "logprobs": told}
+        delta = {**part, "delta": token} | ({} if said.is_refusal else {"logprobs": told[number : number + 1]})
+        yield said.each if number else 0.0, f"response.{kind}.delta", delta
+    if said.is_refusal:
+        yield 0.0, "response.refusal.done", {**part, "refusal": said.said}
+    else:
+        yield 0.0, "response.output_text.done", {**part, "text": said.said, "logprobs": told}
     yield 0.0, "response.content_part.done", {**part, "part": item["content"][0]}
     yield 0.0, "response.output_item.done", {**place, "item": item}

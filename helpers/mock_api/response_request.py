@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalog import Model
-from .parameters import RESPONSES, VERBOSITIES, check_for_model, read_top_logprobs, unsupported
-from .prompts import CONTEXT_TOKENS, Prompt, Turn, count_prompt, read_effort, read_parts, tokens_of
+from .parameters import RESPONSES, VERBOSITIES, check_for_model, read_top_logprobs
+from .prompts import CONTEXT_TOKENS, Prompt, Turn, check_json_object, count_prompt, read_effort, read_parts, tokens_of
 from .requests import Refused, known_model, missing, one_of, only_known, true_or_false, whole_number, wrong_type
+from .schemas import Form, read_form
 from .stored import Store
 
 ROLES = ("assistant", "system", "developer", "user")
@@ -56,9 +57,10 @@ def read_response_request(asked: dict[str, Any], stored: Store) -> ResponseReque
     effort = _effort(asked, model)
     check_for_model(asked, model, effort)
     top_logprobs = read_top_logprobs(asked)
-    _check_text(asked)
+    form = _form(asked)
     spoken = (*_earlier(asked, stored), *_turns(asked))
     turns = _truncated(asked, (*_instructions(asked), *spoken))
+    check_json_object("\n".join(turn.text for turn in turns), form, "input", "text.format")
     return ResponseRequest(
         model=model,
         turns=turns,
@@ -67,6 +69,7 @@ def read_response_request(asked: dict[str, Any], stored: Store) -> ResponseReque
         effort=effort,
         stream=true_or_false(asked, "stream"),
         spoken=spoken,
+        form=form,
         logprobs=top_logprobs if LOGPROBS in _include(asked) or top_logprobs else None,
         asked=asked,
         background=background,
@@ -96,15 +99,14 @@ def _include(asked: dict[str, Any]) -> list[str]:
     return include
 
 
-def _check_text(asked: dict[str, Any]) -> None:
+def _form(asked: dict[str, Any]) -> Form:
     text = asked.get("text") or {}
     if not isinstance(text, dict):
         raise wrong_type("text", "an object", text)
     only_known(text, ("format", "verbosity"), "text")
     if (verbosity := text.get("verbosity")) is not None:  # each written answer has one length
         one_of(verbosity, VERBOSITIES, "text.verbosity")
-    if text.get("format") not in (None, {"type": "text"}):
-        raise unsupported("text.format", "by the practice API")
+    return read_form(text.get("format"), "text.format")
 
 
 def _truncated(asked: dict[str, Any], turns: tuple[Turn, ...]) -> tuple[Turn, ...]:

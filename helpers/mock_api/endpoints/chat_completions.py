@@ -21,7 +21,8 @@ def _whole(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
     if said.fault == "dropped" or said.fault == "hanging":
         return Reply(said.first if said.fault == "dropped" else 0.0, ending=said.fault)
     exchange.answer, finish = said.text, finish_reason(said)
-    message: dict[str, Any] = {"role": "assistant", "content": said.text, "refusal": None, "annotations": []}
+    content = None if said.is_refusal else said.text
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": said.refusal, "annotations": []}
     completion = {
         "id": f"chatcmpl-{exchange.id}",
         "object": "chat.completion",
@@ -57,10 +58,11 @@ def _streamed(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
             for index in range(chat.choices)
         )
 
-    pieces = [Piece(0.0, delta({"role": "assistant", "content": ""}))]
+    pieces = [Piece(0.0, delta({"role": "assistant", "content": None if said.is_refusal else "", "refusal": None}))]
+    name = "refusal" if said.is_refusal else "content"
     for number, token in enumerate(said.tokens):
         told = said.logprobs and said.logprobs[number : number + 1]
-        pieces.append(Piece(said.each if number else 0.0, delta({"content": token}, told=told)))
+        pieces.append(Piece(said.each if number else 0.0, delta({name: token}, told=told)))
     end = delta({}, finish_reason(said))
     if chat.include_usage:
         end += event([], _usage(chat, said))
