@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .parameters import CHAT, check_for_model, read_stop, read_top_logprobs, tier_of
-from .prompts import ROLES, Prompt, Turn, check_json_object, count_prompt, read_effort, read_parts
+from .prompts import ROLES, Prompt, check_json_object, count_prompt, read_effort, read_parts
 from .requests import Refused, known_model, missing, one_of, only_known, true_or_false, whole_number, wrong_type
 from .schemas import read_form
+from .tools import Call, Turn, check_results_of_chat, read_call, read_toolbox
 
 MOST_CHOICES = 128
 PARTS = {"text": "text", "refusal": "refusal"}  # of a message's content, and where the text of each stands
@@ -27,7 +28,15 @@ def read_chat(asked: dict[str, Any]) -> ChatRequest:
     CHAT.check(asked)
     effort = read_effort(model, asked.get("reasoning_effort"), "reasoning_effort")
     check_for_model(asked, model, effort)
-    turns = _turns(asked)
+    turns, toolbox = _turns(asked), read_toolbox(asked, nested=True)
+    check_results_of_chat(turns)
+    if toolbox.tools and "none" in model.efforts and effort != "none":
+        raise Refused(
+            400,
+            f"Function tools with reasoning_effort are not supported for {model.name} in /v1/chat/completions. "
+            "To use function tools, use /v1/responses or set reasoning_effort to 'none'.",
+            param="reasoning_effort",
+        )
     limits = [whole_number(asked, name) for name in ("max_completion_tokens", "max_tokens")]
     choices = whole_number(asked, "n", most=MOST_CHOICES) or 1
     top_logprobs, logprobs = read_top_logprobs(asked), true_or_false(asked, "logprobs")
@@ -39,13 +48,14 @@ def read_chat(asked: dict[str, Any]) -> ChatRequest:
     return ChatRequest(
         model=model,
         turns=turns,
-        prompt_tokens=count_prompt(turns, "messages"),
+        prompt_tokens=count_prompt(turns, toolbox, "messages"),
         limit=limits[0] or limits[1],
         effort=effort,
         choices=choices,
         stream=stream,
         stop=read_stop(asked),
         form=form,
+        toolbox=toolbox,
         logprobs=top_logprobs if logprobs else None,
         include_usage=_include_usage(asked, stream),
         service_tier=tier_of(asked),
@@ -89,6 +99,27 @@ def _turn(message: object, where: str) -> Turn:
         raise wrong_type(where, "an object", message)
     role, content = message.get("role"), message.get("content")
     one_of(role, ROLES, f"{where}.role")
-    if content is None and role == "assistant":
-        return Turn("assistant")
-    return Turn(str(role), read_parts(content, f"{where}.content", PARTS, OTHER_PARTS))
+    text = (
+        "" if content is None and role == "assistant" else read_parts(content, f"{where}.content", PARTS, OTHER_PARTS)
+    )
+    if role == "tool":
+        return Turn("tool", text, result_of=_result_of(message, where))
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise wrong_type(f"{where}.tool_calls", "an array of objects", calls)
+    return Turn(str(role), text, tuple(_call(each, f"{where}.tool_calls[{n}]") for n, each in enumerate(calls)))
+
+
+def _result_of(message: dict[str, Any], where: str) -> str:
+    name = message.get("tool_call_id")
+    if name is None:
+        raise missing(f"{where}.tool_call_id")
+    if not isinstance(name, str):
+        raise wrong_type(f"{where}.tool_call_id", "a string", name)
+    return name
+
+
+def _call(call: object, where: str) -> Call:
+    if not isinstance(call, dict):
+        raise wrong_type(where, "an object", call)
+    return read_call(call, where, "id")

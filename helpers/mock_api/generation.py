@@ -16,8 +16,10 @@ from .exchange import Exchange
 from .faults import Fault
 from .filling import fill
 from .logprobs import logprobs
+from .plans import next_calls, say
 from .prompts import Prompt
 from .requests import Refused
+from .tools import Call
 
 REFUSAL = "I'm sorry, but I can't help with that."
 MUCH = 10**9  # tokens
@@ -35,6 +37,7 @@ class Generation:
     each: float
     is_refusal: bool  # what it says is that it will not answer
     fault: Fault | None  # "dropped" or "hanging"
+    calls: tuple[Call, ...]  # of tools, in the place of an answer
     logprobs: list[dict[str, Any]] | None  # of each token, where they were asked for
 
     @property
@@ -53,11 +56,16 @@ class Generation:
     @property
     def written(self) -> int:
         """The tokens that are paid: what was thought is, like what was said."""
-        return self.reasoning_tokens + len(self.tokens)
+        return self.reasoning_tokens + len(self.tokens) + sum(len(call_tokens(call)) for call in self.calls)
 
     @property
     def seconds(self) -> float:
-        return self.first + self.each * len(self.tokens)
+        return self.first + self.each * (self.written - self.reasoning_tokens)
+
+
+def call_tokens(call: Call) -> list[str]:
+    """The pieces in which a call's arguments come."""
+    return split_tokens(call.arguments)
 
 
 def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
@@ -69,32 +77,38 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
         raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
     topic = api.topic(prompt.question)
     fault = api.faults.strike(topic, exchange.nth, exchange.random("fault"))
-    text = REFUSAL if fault == "declined" else _answer(exchange, prompt, topic, fault)
+    calls = () if fault == "declined" else next_calls(prompt.toolbox, prompt.turns, topic, exchange.id[:20])
+    text = REFUSAL if fault == "declined" else "" if calls else _answer(exchange, prompt, topic, fault)
     tokens, reasoning = split_tokens(_stopped(text, prompt.stop)), _reasoning_tokens(prompt)
+    called = sum(len(call_tokens(call)) for call in calls)
     limit = prompt.limit
     if fault == "cut_off":
-        limit = min(limit or MUCH, reasoning + len(tokens) // 2)
+        limit = min(limit or MUCH, reasoning + (called + len(tokens)) // 2)
+    is_cut = limit is not None and reasoning + called + len(tokens) >= limit
     if limit is not None:
         reasoning = min(reasoning, limit)
         tokens = tokens[: limit - reasoning]
-    exchange.admit(prompt.prompt_tokens + reasoning + len(tokens))
+        if is_cut:  # no call is half a call
+            calls, called = (), 0
+    exchange.admit(prompt.prompt_tokens + reasoning + called + len(tokens))
     _refuse(exchange, fault, param)
     first, each = api.latency(prompt.model, topic, exchange.random("latency"))
     return Generation(
         tokens=tuple(tokens),
         reasoning_tokens=reasoning,
-        is_cut=reasoning + len(tokens) == limit,
+        is_cut=is_cut,
         first=first * EFFORTS[prompt.effort].first_token + each * reasoning,
         each=each,
         is_refusal=fault == "declined",
         fault=fault,
+        calls=calls,
         logprobs=None if prompt.logprobs is None else logprobs(tokens, prompt.logprobs),
     )
 
 
 def _answer(exchange: Exchange, prompt: Prompt, topic: str, fault: Fault | None) -> str:
     """What the model says, in the form that was asked for."""
-    said, form = exchange.api.answer(prompt.model, topic), prompt.form
+    said, form = say(prompt.turns, topic) or exchange.api.answer(prompt.model, topic), prompt.form
     in_words = form.kind != "json_schema" and wants_json(prompt.words)
     if form.schema is None and not in_words:
         return said

@@ -97,6 +97,9 @@ CHAT = Parameters(
             "stream_options",
             "stop",
             "response_format",
+            "tools",
+            "tool_choice",
+            "parallel_tool_calls",
             "logprobs",
             "top_logprobs",
         )
@@ -117,9 +120,6 @@ CHAT = Parameters(
         "modalities": ["text"],
         "moderation": None,
         "prediction": None,
-        "parallel_tool_calls": None,
-        "tool_choice": None,
-        "tools": [],
         "web_search_options": None,
     },
 )
@@ -139,6 +139,9 @@ RESPONSES = Parameters(
             "top_logprobs",
             "truncation",
             "text",
+            "tools",
+            "tool_choice",
+            "parallel_tool_calls",
         )
     ),
     {
@@ -153,10 +156,7 @@ RESPONSES = Parameters(
         "conversation": None,
         "image": None,
         "moderation": None,
-        "parallel_tool_calls": None,
         "prompt": None,
-        "tool_choice": None,
-        "tools": [],
     },
 )
 

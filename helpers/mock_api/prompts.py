@@ -1,24 +1,21 @@
 """What is asked of a model, at whichever endpoint: the conversation so far, and how it is to be answered."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..catalog import DEFAULT_EFFORT, Model
 from .answers import count_tokens
 from .requests import Refused, one_of, wrong_type
 from .schemas import AS_TEXT, Form
+from .tools import Toolbox, Turn
+
+NO_TOOLS = Toolbox()
 
 CONTEXT_TOKENS = 128_000  # a longer prompt is refused, as by the models it imitates
 ROLES = ("system", "assistant", "user", "tool", "developer")
-
-
-class Turn(NamedTuple):
-    """One message of a conversation."""
-
-    role: str
-    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +31,14 @@ class Prompt:
     choices: int = 1
     stop: tuple[str, ...] = ()  # texts before which the answer ends
     form: Form = AS_TEXT
+    toolbox: Toolbox = NO_TOOLS
     logprobs: int | None = None  # how many are to be told in each place; None: not even of the token itself
 
     @property
     def question(self) -> str:
-        """The last message."""
-        return self.turns[-1].text
+        """The last message; what a tool gave belongs to the one before it."""
+        said = (turn.text for turn in reversed(self.turns) if not turn.calls and not turn.result_of)
+        return next(said, self.turns[-1].text)
 
     @property
     def words(self) -> str:
@@ -70,12 +69,14 @@ def read_parts(content: object, where: str, kinds: dict[str, str], others: tuple
 
 
 def tokens_of(turns: Iterable[Turn]) -> int:
-    return 3 + sum(4 + count_tokens(turn.text) for turn in turns)
+    called = [f"{call.name}{call.arguments}" for turn in turns for call in turn.calls]
+    return 3 + sum(4 + count_tokens(turn.text) for turn in turns) + sum(map(count_tokens, called))
 
 
-def count_prompt(turns: Iterable[Turn], param: str) -> int:
-    """The tokens of a conversation; one that is too long is refused."""
-    tokens = tokens_of(turns)
+def count_prompt(turns: Iterable[Turn], toolbox: Toolbox, param: str) -> int:
+    """The tokens of a conversation, and of the tools that it may use; what is too long is refused."""
+    described = [f"{tool.name} {tool.description} {json.dumps(tool.parameters)}" for tool in toolbox.tools]
+    tokens = tokens_of(turns) + sum(map(count_tokens, described))
     if tokens > CONTEXT_TOKENS:
         raise Refused(
             400,

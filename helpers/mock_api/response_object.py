@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
+from .answers import split_tokens
 from .exchange import CREATED, Exchange, Piece
 from .generation import Generation
 from .parameters import tier_of
@@ -80,6 +81,17 @@ def _output(exchange: Exchange, said: Generation) -> list[dict[str, Any]]:
                 "content": [_part(said, said.said)],
             }
         )
+    items += [
+        {
+            "id": f"fc_{call.id.removeprefix('call_')}",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": call.id,
+            "name": call.name,
+            "arguments": call.arguments,
+        }
+        for call in said.calls
+    ]
     return items
 
 
@@ -115,6 +127,8 @@ def _events(response: dict[str, Any], said: Generation, wait: float) -> Iterator
         if item["type"] == "reasoning":
             yield 0.0, "response.output_item.added", {**place, "item": item}
             yield wait, "response.output_item.done", {**place, "item": item}
+        elif item["type"] == "function_call":
+            yield from _call(item, place, said, wait)
         else:
             yield from _message(item, place, said, wait)
         wait = 0.0
@@ -135,4 +149,13 @@ def _message(item: dict[str, Any], place: dict[str, int], said: Generation, wait
     else:
         yield 0.0, "response.output_text.done", {**part, "text": said.said, "logprobs": told}
     yield 0.0, "response.content_part.done", {**part, "part": item["content"][0]}
+    yield 0.0, "response.output_item.done", {**place, "item": item}
+
+
+def _call(item: dict[str, Any], place: dict[str, int], said: Generation, wait: float) -> Iterator[Event]:
+    yield wait, "response.output_item.added", {**place, "item": {**item, "status": "in_progress", "arguments": ""}}
+    part = {**place, "item_id": item["id"]}
+    for token in split_tokens(item["arguments"]):
+        yield said.each, "response.function_call_arguments.delta", {**part, "delta": token}
+    yield 0.0, "response.function_call_arguments.done", {**part, "name": item["name"], "arguments": item["arguments"]}
     yield 0.0, "response.output_item.done", {**place, "item": item}

@@ -5,10 +5,11 @@ from typing import Any
 
 from ..catalog import Model
 from .parameters import RESPONSES, VERBOSITIES, check_for_model, read_top_logprobs
-from .prompts import CONTEXT_TOKENS, Prompt, Turn, check_json_object, count_prompt, read_effort, read_parts, tokens_of
+from .prompts import CONTEXT_TOKENS, Prompt, check_json_object, count_prompt, read_effort, read_parts, tokens_of
 from .requests import Refused, known_model, missing, one_of, only_known, true_or_false, whole_number, wrong_type
 from .schemas import Form, read_form
 from .stored import Store
+from .tools import Turn, check_results_of_responses, read_call, read_toolbox
 
 ROLES = ("assistant", "system", "developer", "user")
 PARTS = {"input_text": "text", "output_text": "text", "refusal": "refusal"}
@@ -34,7 +35,7 @@ REASONING: dict[str, tuple[str, ...]] = {
     "context": ("auto", "current_turn", "all_turns"),
     "mode": ("standard",),
 }
-ITEMS = ("message", "reasoning")
+ITEMS = ("message", "reasoning", "function_call", "function_call_output")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,18 +59,20 @@ def read_response_request(asked: dict[str, Any], stored: Store) -> ResponseReque
     check_for_model(asked, model, effort)
     top_logprobs = read_top_logprobs(asked)
     form = _form(asked)
-    spoken = (*_earlier(asked, stored), *_turns(asked))
+    spoken, toolbox = (*_earlier(asked, stored), *_turns(asked)), read_toolbox(asked, nested=False)
+    check_results_of_responses(spoken)
     turns = _truncated(asked, (*_instructions(asked), *spoken))
     check_json_object("\n".join(turn.text for turn in turns), form, "input", "text.format")
     return ResponseRequest(
         model=model,
         turns=turns,
-        prompt_tokens=count_prompt(turns, "input"),
+        prompt_tokens=count_prompt(turns, toolbox, "input"),
         limit=whole_number(asked, "max_output_tokens", LEAST_TOKENS),
         effort=effort,
         stream=true_or_false(asked, "stream"),
         spoken=spoken,
         form=form,
+        toolbox=toolbox,
         logprobs=top_logprobs if LOGPROBS in _include(asked) or top_logprobs else None,
         asked=asked,
         background=background,
@@ -173,6 +176,13 @@ def _turn(item: object, where: str) -> Turn | None:
     one_of(kind, ITEMS, f"{where}.type")
     if kind == "reasoning":
         return None
+    if kind == "function_call":
+        return Turn("assistant", calls=(read_call(item, where, "call_id"),))
+    if kind == "function_call_output":
+        if not isinstance(item.get("call_id"), str):
+            raise missing(f"{where}.call_id")
+        text = read_parts(item.get("output"), f"{where}.output", PARTS, OTHER_PARTS)
+        return Turn("tool", text, result_of=item["call_id"])
     role = item.get("role")
     one_of(role, ROLES, f"{where}.role")
     return Turn(str(role), read_parts(item.get("content"), f"{where}.content", PARTS, OTHER_PARTS))

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from .prompts import Turn
+from .tools import Turn
 
 MOST = 5_000  # responses that are kept
 QUEUED_SECONDS = 0.1  # that one which is made in the background waits before it is begun

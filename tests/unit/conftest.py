@@ -44,7 +44,7 @@ def ends(connected: MockAPI, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     """`ends("length")`: so end all answers; with `text`, that is all they say."""
 
     def end(finish_reason: str, text: str | None = None) -> None:
-        monkeypatch.setattr("helpers.mock_api.endpoints.chat_completions.finish_reason", lambda _: finish_reason)
+        monkeypatch.setattr("helpers.mock_api.endpoints.chat_completions.finish_reason", lambda *_: finish_reason)
         if text is not None:
             monkeypatch.setattr(connected, "answer", lambda model, question: text)
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from ..chat_request import ChatRequest, read_chat
 from ..exchange import CREATED, Exchange, Piece, Reply
-from ..generation import Generation, generate
+from ..generation import Generation, call_tokens, generate
 from ..requests import read_json
+from ..tools import Call
 
 
 def reply(exchange: Exchange, body: bytes) -> Reply:
@@ -20,9 +21,11 @@ def reply(exchange: Exchange, body: bytes) -> Reply:
 def _whole(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
     if said.fault == "dropped" or said.fault == "hanging":
         return Reply(said.first if said.fault == "dropped" else 0.0, ending=said.fault)
-    exchange.answer, finish = said.text, finish_reason(said)
-    content = None if said.is_refusal else said.text
+    exchange.answer, finish = said.text, finish_reason(chat, said)
+    content = None if said.is_refusal or said.calls else said.text
     message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": said.refusal, "annotations": []}
+    if said.calls:
+        message["tool_calls"] = [_call(call, call.arguments) for call in said.calls]
     completion = {
         "id": f"chatcmpl-{exchange.id}",
         "object": "chat.completion",
@@ -58,12 +61,21 @@ def _streamed(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
             for index in range(chat.choices)
         )
 
-    pieces = [Piece(0.0, delta({"role": "assistant", "content": None if said.is_refusal else "", "refusal": None}))]
+    pieces = [
+        Piece(
+            0.0, delta({"role": "assistant", "content": None if said.is_refusal or said.calls else "", "refusal": None})
+        )
+    ]
     name = "refusal" if said.is_refusal else "content"
     for number, token in enumerate(said.tokens):
         told = said.logprobs and said.logprobs[number : number + 1]
         pieces.append(Piece(said.each if number else 0.0, delta({name: token}, told=told)))
-    end = delta({}, finish_reason(said))
+    for index, call in enumerate(said.calls):
+        pieces.append(Piece(0.0, delta({"tool_calls": [{"index": index, **_call(call, "")}]})))
+        for token in call_tokens(call):
+            part = {"index": index, "function": {"arguments": token}}
+            pieces.append(Piece(said.each, delta({"tool_calls": [part]})))
+    end = delta({}, finish_reason(chat, said))
     if chat.include_usage:
         end += event([], _usage(chat, said))
     pieces.append(Piece(0.0, end + b"data: [DONE]\n\n"))
@@ -75,8 +87,15 @@ def _streamed(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
     return Reply(said.first, 200, headers, tuple(pieces))
 
 
-def finish_reason(said: Generation) -> str:
-    return "length" if said.is_cut else "stop"
+def finish_reason(chat: ChatRequest, said: Generation) -> str:
+    if said.is_cut:
+        return "length"
+    # a call that had to be made is no decision of the model's
+    return "tool_calls" if said.calls and chat.toolbox.choice != "named" else "stop"
+
+
+def _call(call: Call, arguments: str) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def _logprobs(told: list[dict[str, Any]] | None) -> dict[str, Any] | None:

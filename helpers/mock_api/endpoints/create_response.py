@@ -4,11 +4,11 @@ import json
 
 from ..exchange import REFUSAL_SECONDS, Exchange, Reply
 from ..generation import generate
-from ..prompts import Turn
 from ..requests import read_json
 from ..response_object import response_object, stream
 from ..response_request import read_response_request
 from ..stored import QUEUED_SECONDS, Stored
+from ..tools import Turn
 
 
 def reply(exchange: Exchange, body: bytes) -> Reply:
@@ -27,7 +27,7 @@ def reply(exchange: Exchange, body: bytes) -> Reply:
             return Reply(soon, 200, headers, pieces[: len(pieces) // 2], said.fault)
         return Reply(said.first if said.fault == "dropped" else 0.0, ending=said.fault)
     exchange.answer = said.text
-    kept = Stored(response, (*request.spoken, Turn("assistant", said.text)))
+    kept = Stored(response, (*request.spoken, Turn("assistant", said.text, said.calls)))
     if request.background and not request.stream:
         now = api.clock.now()
         ready = now + QUEUED_SECONDS + said.seconds / api.clock.pace
