@@ -13,6 +13,7 @@ from .exchange import Exchange, Reply
 from .faults import Faults
 from .limits import Bucket, Clock
 from .requests import Refused
+from .stored import Store
 
 
 class Served(NamedTuple):
@@ -41,6 +42,7 @@ class MockAPI:
 
     def __init__(self, seed: int = 0, pace: float = 1.0) -> None:
         self.clock = Clock(pace)
+        self.stored = Store()  # a reset keeps them, as the service would
         self.served: deque[Served] = deque(maxlen=10_000)
         self.closed = False
         self._lock = threading.Lock()
