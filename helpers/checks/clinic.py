@@ -1,6 +1,7 @@
 """The bug clinic: what each function is called with, and when it is well. What may be wrong stands in tasks.toml."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..mock_api import Faults
@@ -206,6 +207,14 @@ class WrongClock(AllAtOnce):
                 f"The calls took {duration(true)}, and the result says {duration(seconds)}.",
                 "The clock has to be read again after the answers are there, which is after the `await`.",
             )
+        answers = run.result["answers"]
+        if not isinstance(answers, list | tuple):
+            yield Finding(
+                "wrong type",
+                f"`answers` in your result is {judging.kind_of(answers)}, and a list of texts belongs there.",
+                "It is what gather gives: the text of each answer, in the order of the questions.",
+            )
+        yield from self.texts(replace(run, result=answers))
 
 
 BUGS: dict[str, Task] = {

@@ -219,7 +219,7 @@ _SIGNS = [
     ),
     ("ModuleNotFoundError", "Import only what is installed, and what your program really needs."),
     ("EOFError", "Nobody types into this program: take the questions from its command line, `sys.argv[1:]`."),
-    ("IndexError", "`sys.argv[1:]` is the list of the questions, and there may be any number of them."),
+    ("IndexError", "A list is shorter than this line takes it to be. (There may be any number of questions.)"),
     ("unrecognized arguments", "Take any number of questions: `nargs` of argparse, or just `sys.argv[1:]`."),
 ]
 
