@@ -7,7 +7,7 @@ from ..mock_api import Faults
 from ..timeline import Panel
 from ..words import duration
 from . import judging, shape
-from .judging import Finding, Findings
+from .findings import Finding, Findings
 from .running import Run, Scenario
 from .tasks import PAUSE, QUESTIONS, SLACK, Task, a_dictionary, a_number, about
 

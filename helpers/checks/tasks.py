@@ -17,7 +17,8 @@ from ..timeline import Panel
 from ..wire.clients import is_sync
 from ..words import duration
 from . import judging, shape
-from .judging import Finding, Findings
+from .findings import Finding, Findings, kind_of, short
+from .raised import innermost
 from .running import LATENCY, Run, Scenario
 
 # asked by the checks and nowhere else, so that answers written down beforehand fail
@@ -256,9 +257,9 @@ class SurviveFailures(Task):
         )
 
     def judge(self, run: Run) -> Findings:
-        if isinstance(judging.innermost(run.error), openai.OpenAIError):
+        if isinstance(innermost(run.error), openai.OpenAIError):
             came = sum(served.outcome == "200" for served in run.served)
-            name = type(judging.innermost(run.error)).__name__
+            name = type(innermost(run.error)).__name__
             yield Finding(
                 "one failure lost the rest",
                 f"One failed call ({name}) ended your function, and the {came} answers that had come are lost.",
@@ -347,7 +348,7 @@ class SurviveFailures(Task):
             if error is not None and not isinstance(error, str):
                 yield Finding(
                     "wrong type",
-                    f"The error of “{question}” is {judging.kind_of(error)}, and it should be a string.",
+                    f"The error of “{question}” is {kind_of(error)}, and it should be a string.",
                     "`str(error)`, or `type(error).__name__`: a string can be saved and printed.",
                 )
             if came and error is not None:
@@ -384,7 +385,7 @@ class KeepADeadline(Task):
         if not run.scenario.usual:
             yield from self._edges(run, run.scenario)
             return
-        if isinstance(judging.innermost(run.error), (TimeoutError, openai.APITimeoutError)):
+        if isinstance(innermost(run.error), (TimeoutError, openai.APITimeoutError)):
             yield Finding(
                 "deadline lost the rest",
                 "When the time was up your function raised a TimeoutError, and the answers that had come were lost.",
@@ -456,7 +457,7 @@ class FirstAnswerWins(Task):
         if not run.scenario.questions:
             yield from judging.with_nothing(run, None, "models")
             return
-        if isinstance(judging.innermost(run.error), openai.OpenAIError):
+        if isinstance(innermost(run.error), openai.OpenAIError):
             yield Finding(
                 "failure won",
                 "One of the models failed at once, and that ended your function, though another would have answered.",
@@ -538,7 +539,7 @@ class CsvToCsv(Task):
         if strange := [call for call in run.calls if judging.asks(run, call) is None]:
             yield Finding(
                 "another question",
-                f"Your function asked “{judging.short(strange[0].question)}”, which is no question of the file.",
+                f"Your function asked “{short(strange[0].question)}”, which is no question of the file.",
                 "Read the column `question` with csv.DictReader or pandas: they know where a text begins and ends.",
             )
         yield from self.sound(run)
@@ -647,7 +648,7 @@ def a_dictionary(run: Run, keys: Sequence[str]) -> Findings:
 
 
 def _short(value: object) -> str:
-    return judging.short(repr(value))
+    return short(repr(value))
 
 
 TASKS: dict[str, Task] = {

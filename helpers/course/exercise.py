@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from ..checks.clinic import BUGS
-from ..checks.judging import Finding, it_ended, kind_of
+from ..checks.findings import Finding, kind_of
+from ..checks.judging import it_ended
 from ..checks.program_faults import read_program
 from ..checks.programs import PROGRAMS, ProgramTask
 from ..checks.running import LIMIT, Run, run
