@@ -7,15 +7,17 @@ import asyncio
 import inspect
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from openai.types.chat import ChatCompletion
 
 from ..wire.trace import Call
 from ..words import duration, one_line
+from .changes import MEND, how_changed
 from .fence import PROGRAM
 from .findings import Finding, Findings, in_words, kind_of, listed, many, share, short
-from .raised import innermost, last_line, line_of, raised
+from .raised import first_line, in_line, innermost, last_line, line_of, raised
 from .running import LIMIT, MOST_TRIES, Run, nested
 from .stillness import Waiting
 from .watchdog import Line
@@ -96,6 +98,14 @@ def it_ended(run: Run) -> Findings:
         so_far, look = _so_far(run)
         yield Finding(
             "endless", f"After {LIMIT:g} seconds your function had not ended, and {so_far}; so it was stopped.", look
+        )
+    if isinstance(error := innermost(run.error), asyncio.CancelledError) and not run.cancelled:
+        yield Finding(
+            "awaited a cancelled task",
+            f"Your function awaited a task that was cancelled{in_line(first_line(error))}, and ended with its "
+            "CancelledError.",
+            "`await asyncio.gather(*tasks, return_exceptions=True)` waits for cancelled tasks, and raises nothing.",
+            broken=True,
         )
     if run.error is not None:
         yield raised(run.error)
@@ -188,12 +198,13 @@ def it_asked(run: Run) -> Findings:
             "Your function ended without sending a single call.",
             "Send each question with `await client.chat.completions.create(…)`; the notebook shows a whole call.",
         )
-    for call in run.calls:
-        if (several := sum(question in call.question for question in set(run.scenario.questions))) > 1:
+    for texts in run.texts:
+        if (several := sum(any(question in text for text in texts) for question in set(run.scenario.questions))) > 1:
             yield Finding(
                 "one call for all",
                 f"One of your calls asks {in_words(several)} questions together.",
-                "Make a call for each question: only then each has an answer of its own, and they wait together.",
+                "Make a call for each question, with one message: only then each has an answer of its own, and they "
+                "wait together.",
             )
     wanted = Counter(_pairs(run))
     asked = Counter(pair for call in run.calls if (pair := asks(run, call)) is not None)
@@ -226,6 +237,12 @@ def it_asked(run: Run) -> Findings:
             "not asked",
             f"{share(len(missing), wanted.total(), 'call')} never came: {what} not asked.",
             "Go through all that the function was given; and see that one failure does not end the loop.",
+        )
+    if twice and run.deaf:
+        yield Finding(
+            "cancelling swallowed",
+            f"A task of your function was cancelled (`{run.deaf[0]}`), and asked “{short(twice[0][1])}” once more.",
+            NAME_THE_ERRORS,
         )
     if twice and not run.scenario.repeats:
         model, question = twice[0]
@@ -262,7 +279,9 @@ def one_client(run: Run) -> Findings:
             "many clients",
             f"{len(run.clients)} clients sent your {many(len(run.calls), 'call')}: each had to open a connection of "
             "its own.",
-            "Make one client before the calls, and give it to all of them.",
+            "Use your function's parameter `client` for all of them: whoever gives it also closes it."
+            if run.given
+            else "Make one client before the calls, and give it to all of them.",
         )
     if run.given and run.clients and not any(client is run.given for client in run.clients):
         yield Finding(
@@ -342,6 +361,14 @@ def no_idle_slots(run: Run, limit: int) -> Findings:
     begin, last = min(start for start, _ in spans), max(start for start, _ in spans)
     busy = sum(min(end, last) - start for start, end in spans)
     idle = 1 - busy / (limit * (last - begin)) if last > begin else 0.0
+    paused = sum(max(0.0, min(end, last) - max(start, begin)) for start, end in run.pauses)
+    if idle > IDLE and paused / (limit * (last - begin)) > idle / 2:
+        yield Finding(
+            "idle slots",
+            f"While questions were waiting, {idle:.0%} of your {limit} slots stood empty: your function paused.",
+            "A pause inside `async with slots:` keeps the slot from all others: put it behind that block, or leave it "
+            "out.",
+        )
     if idle > IDLE:
         yield Finding(
             "idle slots",
@@ -351,15 +378,15 @@ def no_idle_slots(run: Run, limit: int) -> Findings:
         )
 
 
-def nothing_left(run: Run) -> Findings:
-    """When the function returned, nothing of it was running."""
+def nothing_left(run: Run, look: str = "") -> Findings:
+    """When the function returned, nothing of it was running. `look`: what the task says to that."""
     if run.left or run.in_flight:
         names = listed(dict.fromkeys(run.left))
         what = f"{many(len(run.left), 'task')} of it ({names})" if run.left else "some of its calls"
         yield Finding(
             "left running",
             f"Your function returned while {what} went on running: each call is paid for, and its answer is lost.",
-            "Is an `await` missing, before gather perhaps? What you don't need any more you cancel, then await.",
+            look or "Is an `await` missing, before gather perhaps? What you need no more you cancel, then await.",
         )
 
 
@@ -478,6 +505,14 @@ def answers_fit(run: Run, answers: Sequence[Any], pairs: Sequence[tuple[str, str
 
 def _unfitting(run: Run, pair: tuple[str, str], answer: str, whose: str, came: dict[tuple[str, str], str]) -> Finding:
     others = [other for other, text in came.items() if text.strip() == answer.strip()]
+    if not others and (how := how_changed(came.get(pair, ""), answer)):
+        return Finding(
+            "text changed",
+            f"The answer {whose} is not in your result as it came: {how}.",
+            "Take the text as it is, `response.choices[0].message.content`."
+            if run.scenario.target == Path()
+            else MEND[how],
+        )
     if others:
         model, question = others[0]
         other = f"of {model}" if model != pair[0] else f"to “{short(question)}”"

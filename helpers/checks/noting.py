@@ -75,6 +75,8 @@ def names_used_by(function: Any) -> frozenset[str]:
             continue
         done.add(code)
         found.update(code.co_names)
+        keywords = [name for each in code.co_consts if isinstance(each, tuple) for name in each]
+        found.update(name for name in keywords if isinstance(name, str))
         codes += code.co_consts
         others = (getattr(seen_names.get(name), "__code__", None) for name in code.co_names)
         codes += [other for other in others if other is not None and other.co_filename == code.co_filename]

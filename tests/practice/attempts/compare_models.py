@@ -155,3 +155,33 @@ async def right_beginner(client, models, question):
         await task
     result_list.sort(key=get_seconds)
     return result_list
+
+
+# the Responses API, as assistants write it today
+@expect("another endpoint")
+async def wrong_responses_api(client, models, question):
+    async def one(model):
+        start = time.perf_counter()
+        response = await client.responses.create(model=model, input=question)
+        return {"model": model, "answer": response.output_text, "seconds": time.perf_counter() - start}
+
+    return sorted(await asyncio.gather(*[one(m) for m in models]), key=itemgetter("seconds"))
+
+
+# this clock stops while the process waits
+@expect("wrong clock")
+async def wrong_process_time(client, models, question):
+    async def one(model):
+        start = time.process_time()
+        row = await ask_timed(client, model, question)
+        return {**row, "seconds": time.process_time() - start}
+
+    return sorted(await asyncio.gather(*[one(m) for m in models]), key=itemgetter("seconds"))
+
+
+# the answer under the model, the model under the answer
+@expect("keys swapped")
+async def wrong_keys_swapped(client, models, question):
+    rows = await asyncio.gather(*[ask_timed(client, m, question) for m in models])
+    rows = [{"model": r["answer"], "answer": r["model"], "seconds": r["seconds"]} for r in rows]
+    return sorted(rows, key=itemgetter("seconds"))

@@ -213,3 +213,63 @@ async def wrong_waits_for_no_models(client, models, question):
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+
+
+# the first of them, and the rest forgotten
+@expect("left running")
+async def wrong_first_completed_and_the_rest_forgotten(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done.pop().result()
+
+
+# a set has no first one
+@expect("raised", outcome="broken")
+async def wrong_first_of_a_set(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+    return done[0].result()
+
+
+# whoever awaits a cancelled task gets its CancelledError
+@expect("awaited a cancelled task", outcome="broken")
+async def wrong_awaits_what_it_cancelled(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+        await t
+    return done.pop().result()
+
+
+# a bare except: the losers ask again when they are cancelled
+@expect("cancelling swallowed")
+async def wrong_losers_ask_again(client, models, question):
+    async def one(model):
+        while True:
+            try:
+                return await ask(client, model, question)
+            except:
+                await asyncio.sleep(0.1)
+
+    tasks = [asyncio.create_task(one(m)) for m in models]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return done.pop().result()
+
+
+# the answer under the model
+@expect("keys swapped")
+async def wrong_keys_swapped(client, models, question):
+    winner = await right_as_completed(client, models, question)
+    return {"model": winner["answer"], "answer": winner["model"]}
+
+
+# a time limit that is shorter than any answer
+@expect("cut off")
+async def wrong_short_timeout(client, models, question):
+    return await right_as_completed(client.with_options(timeout=0.1), models, question)

@@ -1,6 +1,7 @@
 import asyncio
 import time
 
+import openai
 from practice.expect import expect
 
 
@@ -12,7 +13,7 @@ async def ask(client, question):
 
 
 # wait_for around the whole gather: when one is late, all the answers that came in time are thrown away
-@expect("answer lost")
+@expect("deadline lost the rest")
 async def wrong_wait_for_around_gather(client, questions, seconds):
     try:
         return await asyncio.wait_for(asyncio.gather(*[ask(client, q) for q in questions]), timeout=seconds)
@@ -217,3 +218,65 @@ async def right_timeout_around_task_group(client, questions, seconds):
     except TimeoutError:
         pass
     return answers
+
+
+# wait_for around gather, and an empty list when the time is up
+@expect("deadline lost the rest")
+async def wrong_nothing_at_the_deadline(client, questions, seconds):
+    try:
+        return await asyncio.wait_for(asyncio.gather(*[ask(client, q) for q in questions]), timeout=seconds)
+    except TimeoutError:
+        return []
+
+
+# the client's time limit counts for each of its three tries
+@expect("too late")
+async def wrong_timeout_of_the_client(client, questions, seconds):
+    async def one(q):
+        try:
+            return await ask(client.with_options(timeout=seconds), q)
+        except openai.APITimeoutError:
+            return None
+
+    return await asyncio.gather(*[one(q) for q in questions])
+
+
+# a time limit that is shorter than any answer
+@expect("cut off")
+async def wrong_short_timeout(client, questions, seconds):
+    async def one(q):
+        try:
+            return await ask(client.with_options(timeout=0.1, max_retries=0), q)
+        except openai.APITimeoutError:
+            return None
+
+    return await asyncio.gather(*[one(q) for q in questions])
+
+
+# whoever awaits a cancelled task gets its CancelledError
+@expect("awaited a cancelled task", outcome="broken")
+async def wrong_awaits_what_it_cancelled(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    done, pending = await asyncio.wait(tasks, timeout=seconds)
+    for t in pending:
+        t.cancel()
+        await t
+    return [t.result() if t in done else None for t in tasks]
+
+
+# a bare except in a loop: no cancelling gets through
+@expect("cancelling swallowed")
+async def wrong_tries_again_when_cancelled(client, questions, seconds):
+    async def one(q):
+        while True:
+            try:
+                return await ask(client, q)
+            except:
+                pass
+
+    tasks = [asyncio.create_task(one(q)) for q in questions]
+    done, pending = await asyncio.wait(tasks, timeout=seconds)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return [t.result() if t in done else None for t in tasks]

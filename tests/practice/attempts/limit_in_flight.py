@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 
 from openai import AsyncOpenAI
@@ -168,3 +169,102 @@ async def right_task_group_shared_iterator(client, questions, limit):
         for _ in range(min(limit, len(questions))):
             group.create_task(worker())
     return [answers[index] for index in range(len(questions))]
+
+
+# a pause inside the semaphore
+@expect("idle slots")
+async def wrong_pause_in_the_slot(client, questions, limit):
+    slots = asyncio.Semaphore(limit)
+
+    async def ask_in_turn(q):
+        async with slots:
+            answer = await ask(client, q)
+            await asyncio.sleep(0.3)  # not too fast
+            return answer
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+# a semaphore for threads, in an event loop
+@expect("endless")
+async def wrong_semaphore_of_threads(client, questions, limit):
+    slots = threading.Semaphore(limit)
+
+    async def ask_in_turn(q):
+        with slots:
+            return await ask(client, q)
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+# the same with async with
+@expect("raised", outcome="broken")
+async def wrong_async_with_a_semaphore_of_threads(client, questions, limit):
+    slots = threading.Semaphore(limit)
+
+    async def ask_in_turn(q):
+        async with slots:
+            return await ask(client, q)
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+# a semaphore for each call limits nothing
+@expect("too many in flight")
+async def wrong_semaphore_for_each(client, questions, limit):
+    async def ask_in_turn(q):
+        async with asyncio.Semaphore(limit):
+            return await ask(client, q)
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+# join waits for task_done, which nobody calls
+@expect("endless")
+async def wrong_join_without_task_done(client, questions, limit):
+    queue, answers = asyncio.Queue(), {}
+    for q in questions:
+        queue.put_nowait(q)
+
+    async def worker():
+        while True:
+            q = await queue.get()
+            answers[q] = await ask(client, q)
+
+    workers = [asyncio.create_task(worker()) for _ in range(limit)]
+    await queue.join()
+    for each in workers:
+        each.cancel()
+    return [answers[q] for q in questions]
+
+
+# the workers wait for more, and gather for them
+@expect("endless")
+async def wrong_workers_without_an_end(client, questions, limit):
+    queue, answers = asyncio.Queue(), {}
+    for q in questions:
+        queue.put_nowait(q)
+
+    async def worker():
+        while True:
+            q = await queue.get()
+            answers[q] = await ask(client, q)
+
+    await asyncio.gather(*[worker() for _ in range(limit)])
+    return [answers[q] for q in questions]
+
+
+# a lock that is taken a second time by who has it
+@expect("endless")
+async def wrong_lock_taken_twice(client, questions, limit):
+    lock = asyncio.Lock()
+
+    async def ask_locked(q):
+        async with lock:
+            return await ask(client, q)
+
+    async def ask_in_turn(q):
+        async with lock:
+            return await ask_locked(q)
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])

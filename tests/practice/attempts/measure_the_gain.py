@@ -208,3 +208,60 @@ async def wrong_at_once_first(questions):
         for q in questions:
             await ask(client, q)
         return report(time.perf_counter() - t1, t1 - t0)
+
+
+# one call, times their number
+@expect("reckoned")
+async def wrong_one_call_multiplied(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        await ask(client, questions[0])
+        one_by_one = (time.perf_counter() - start) * len(questions)
+        start = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        return report(one_by_one, time.perf_counter() - start)
+
+
+# only all at once is measured
+@expect("reckoned")
+async def wrong_only_at_once_measured(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        at_once = time.perf_counter() - start
+    return report(at_once * len(questions), at_once)
+
+
+# a loop in both halves
+@expect("one by one")
+async def wrong_a_loop_twice(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        one_by_one = time.perf_counter() - start
+        start = time.perf_counter()
+        for q in questions:
+            await asyncio.gather(ask(client, q))
+        return report(one_by_one, time.perf_counter() - start)
+
+
+# this clock stops while the process waits
+@expect("wrong clock")
+async def wrong_process_time(questions):
+    clock = time.process_time
+    async with AsyncOpenAI() as client:
+        start = clock()
+        for q in questions:
+            await ask(client, q)
+        one_by_one = clock() - start
+        start = clock()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        return report(one_by_one, clock() - start)
+
+
+# each time under the other key
+@expect("keys swapped")
+async def wrong_keys_swapped(questions):
+    right = await right_gather(questions)
+    return {**right, "one_by_one": right["at_once"], "at_once": right["one_by_one"]}

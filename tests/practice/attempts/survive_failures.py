@@ -268,3 +268,56 @@ async def wrong_old_error_classes(client, questions):
             return {"question": q, "answer": None, "error": str(e)}
 
     return await asyncio.gather(*(one(q) for q in questions))
+
+
+# two tries, each of which the client makes three times
+@expect("retries on top of retries")
+async def wrong_two_tries(client, questions):
+    async def one(q):
+        for _ in range(2):
+            try:
+                return {"question": q, "answer": await ask(client, q), "error": None}
+            except openai.BadRequestError as e:
+                return {"question": q, "answer": None, "error": str(e)}
+            except openai.OpenAIError as e:
+                error = str(e)
+        return {"question": q, "answer": None, "error": error}
+
+    return await asyncio.gather(*(one(q) for q in questions))
+
+
+# the answer under the error
+@expect("keys swapped")
+async def wrong_keys_swapped(client, questions):
+    rows = await right_gather_return_exceptions(client, questions)
+    return [{**row, "answer": row["error"], "error": row["answer"]} for row in rows]
+
+
+# what went wrong in place of the answer
+@expect("failure swallowed")
+async def wrong_error_as_answer(client, questions):
+    async def one(q):
+        try:
+            return {"question": q, "answer": await ask(client, q), "error": None}
+        except openai.OpenAIError as e:
+            return {"question": q, "answer": f"Error: {e}", "error": None}
+
+    return await asyncio.gather(*(one(q) for q in questions))
+
+
+# a time limit that is shorter than any answer
+@expect("cut off")
+async def wrong_short_timeout(client, questions):
+    return await right_gather_return_exceptions(client.with_options(timeout=0.1), questions)
+
+
+# the errors of Python in place of those of the SDK
+@expect("one failure lost the rest", outcome="broken")
+async def wrong_errors_of_python(client, questions):
+    async def one(q):
+        try:
+            return {"question": q, "answer": await ask(client, q), "error": None}
+        except (ConnectionError, TimeoutError) as e:
+            return {"question": q, "answer": None, "error": str(e)}
+
+    return await asyncio.gather(*(one(q) for q in questions))
