@@ -52,6 +52,17 @@ class Answer:
         return tuple(field.name for field in fields(self))
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedAnswer(Answer):
+    """An Answer that was asked for with a schema: `parsed` is the object in it, None where the call failed.
+
+    >>> ParsedAnswer(question="Good?", model="gpt-6-luna", answer='{"stars": 4}', parsed={"stars": 4}).parsed["stars"]
+    4
+    """
+
+    parsed: Any = None
+
+
 def failure(question: str, model: str, error: WorkbookError) -> Answer:
     """The Answer to a call that failed."""
     failed = Answer(

@@ -1,10 +1,13 @@
 """The models that the workbook knows, read from models.toml: prices, shutdown dates, practice latencies."""
 
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
 from typing import Any, Literal
+
+DATED = re.compile(r"-(\d{4}-\d\d-\d\d|\d{4})$")  # how a name ends that has a day in it
 
 Depth = Literal["small", "medium", "large"]
 
@@ -20,8 +23,19 @@ class Practice:
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How much a model thinks before it answers, and how the practice API imitates that."""
+
+    first_token: float  # a factor on the seconds until the answer begins
+    reasoning_tokens: int  # about so many; they take their time, too
+
+
+@dataclass(frozen=True)
 class Model:
-    """One model. `input` and `output` are USD for a million tokens; None where the price is unknown."""
+    """One model. `input` and `output` are USD for a million tokens; None where the price is unknown.
+
+    `efforts` are those of its reasoning; a model that has none does not reason. `snapshots` are its dated names.
+    """
 
     name: str
     practice: Practice
@@ -29,6 +43,8 @@ class Model:
     output: float | None = None
     shutdown: date | None = None
     successor: str | None = None
+    efforts: tuple[str, ...] = ()
+    snapshots: tuple[str, ...] = ()
 
 
 def _read() -> dict[str, Any]:
@@ -37,12 +53,42 @@ def _read() -> dict[str, Any]:
 
 _CATALOG = _read()
 MODELS: dict[str, Model] = {
-    name: Model(name=name, **{**entry, "practice": Practice(**entry["practice"])})
+    name: Model(
+        name=name,
+        **{
+            **entry,
+            "practice": Practice(**entry["practice"]),
+            "efforts": tuple(entry.get("efforts", ())),
+            "snapshots": tuple(entry.get("snapshots", ())),
+        },
+    )
     for name, entry in _CATALOG["models"].items()
 }
+_SNAPSHOTS = {snapshot: replace(model, name=snapshot) for model in MODELS.values() for snapshot in model.snapshots}
+SUCCESSORS: dict[str, str] = _CATALOG["successors"]  # of names that are no longer answered
+EFFORTS: dict[str, Effort] = {name: Effort(**entry) for name, entry in _CATALOG["efforts"].items()}
+DEFAULT_EFFORT: str = _CATALOG["default_effort"]
 DEFAULT_MODEL: str = _CATALOG["default"]
 PRICES_READ: date = _CATALOG["read"]
 COMPARE_MODELS: tuple[str, ...] = tuple(_CATALOG["compare"])
+
+
+def find_model(name: str) -> Model | None:
+    """A model by its name, or by a dated one; None where it is not known.
+
+    >>> find_model("gpt-4o-2024-08-06").input == MODELS["gpt-4o"].input
+    True
+    """
+    return MODELS.get(name) or _SNAPSHOTS.get(name)
+
+
+def find_successor(name: str) -> str | None:
+    """What is asked in the place of a model that is no longer answered; None for a name that nobody knows.
+
+    >>> find_successor("gpt-3.5-turbo-1106"), find_successor("gpt-99")
+    ('gpt-6-luna', None)
+    """
+    return SUCCESSORS.get(name) or SUCCESSORS.get(DATED.sub("", name))
 
 
 def cost(model: str, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
@@ -53,7 +99,7 @@ def cost(model: str, prompt_tokens: int | None, completion_tokens: int | None) -
     >>> cost("a-model-of-my-own", 10, 10) is None
     True
     """
-    known = MODELS.get(model)
+    known = find_model(model)
     if known is None or known.input is None or known.output is None:
         return None
     if prompt_tokens is None or completion_tokens is None:

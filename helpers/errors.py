@@ -46,6 +46,14 @@ class ModelRefused(NoAnswer):
     """The model said that it will not answer."""
 
 
+class AnswerCut(NoAnswer):
+    """The text ends before its end, and half of what was asked for is of no use."""
+
+
+class SchemaMismatch(NoAnswer):
+    """What came is not what the schema asks for."""
+
+
 class ErrorSent(NoAnswer):
     """The service called it a success, and sent an error."""
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from openai import AsyncOpenAI
+from pydantic import BaseModel
 
 from ..answer import Answer
 from ..catalog import DEFAULT_MODEL
@@ -37,6 +38,7 @@ async def process_questions_batch(
     model: str = DEFAULT_MODEL,
     instructions: str = "",
     options: Mapping[str, Any] | None = None,
+    schema: type[BaseModel] | None = None,
     client: AsyncOpenAI | None = None,
     max_concurrency: int = 10,
     max_retries: int = 5,
@@ -61,6 +63,10 @@ async def process_questions_batch(
       `encoding` is what a text file is in, where that cannot be told for sure; it is never guessed.
     - `instructions` go before each question, as the system message; `options` are further parameters of
       `chat.completions.create`, such as `{"temperature": 0}`.
+    - `schema`: a model of pydantic. Each answer is asked for as JSON of its form, and `answer.parsed` is the object in
+      it; its text is saved, and read again, as any other. What is cut (AnswerCut), refused (ModelRefused) or not of
+      that form (SchemaMismatch) is a failed row, with `parsed` None; of these only the first kind is worth another
+      try, with more tokens.
     - `client`: any `AsyncOpenAI`; without it the workbook's own. Its own retries are switched off here.
     - `max_retries`: how often a question is asked again after a 429, a 500 or a broken connection. Pauses keep to
       `retry-after`, or double from half a second; no slot is held meanwhile. A 429 slows the whole batch. While others
@@ -111,6 +117,7 @@ async def process_questions_batch(
         on_progress=on_progress,
         progress=progress,
         encoding=encoding,
+        schema=schema,
     )
     global _last
     run = _last = Batch(questions, settings)
@@ -124,6 +131,7 @@ async def process_questions_as_completed(
     model: str = DEFAULT_MODEL,
     instructions: str = "",
     options: Mapping[str, Any] | None = None,
+    schema: type[BaseModel] | None = None,
     client: AsyncOpenAI | None = None,
     max_concurrency: int = 10,
     max_retries: int = 5,
@@ -165,6 +173,7 @@ async def process_questions_as_completed(
         on_progress=on_progress,
         progress=progress,
         encoding=encoding,
+        schema=schema,
     )
     run = _last = Batch(questions, settings, keep=False)
     ready = run.ready = asyncio.Queue()

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..answer import Answer, failure
+from ..answer import Answer, ParsedAnswer, failure
 from ..errors import BadInput, WorkbookError
 from ..inputs import check_question
 from ..wire.failures import explain
 from ..wire.trace import OneCall
 from .messages import Conversation, read_question
 from .result import Summary
+from .schema import Schema, with_parsed
 from .store import Store
 
 
@@ -41,7 +42,14 @@ class Rows:
     """
 
     def __init__(
-        self, model: str, summary: Summary, tell: Callable[[Answer], object], *, keep: bool, each: bool = False
+        self,
+        model: str,
+        summary: Summary,
+        tell: Callable[[Answer], object],
+        *,
+        keep: bool,
+        each: bool = False,
+        schema: Schema | None = None,
     ) -> None:
         self.answers: list[Answer | None] = []
         self.store: Store | None = None
@@ -50,6 +58,7 @@ class Rows:
         self._tell = tell
         self._keep = keep
         self._each = each
+        self._schema = schema
         self._known: dict[str | int, Question | Answer] = {}  # by what makes two rows the same question
 
     def admit(self, value: Any, since: float) -> Question | None:
@@ -68,7 +77,7 @@ class Rows:
         text = value if type(value) is str else str(value)
         key = self._key(text, row)
         known = self._known.get(key)
-        if known is None and self.store is not None and (known := self.store.saved(text)):
+        if known is None and (known := self._saved(text)):
             self._summary.saved += 1
             self._remember(key, known)
             self._give(row, known)
@@ -82,6 +91,10 @@ class Rows:
         else:
             known.rows.append(row)
         return None
+
+    def _saved(self, text: str) -> Answer | None:
+        found = self.store.saved(text) if self.store is not None else None
+        return self._schema.parsed(found) if found is not None and self._schema is not None else found
 
     def answer(self, question: Question, answer: Answer) -> None:
         """It is done."""
@@ -129,6 +142,8 @@ class Rows:
             self._known[key] = answer
 
     def _give(self, row: int, answer: Answer) -> None:
+        if self._schema is not None and not isinstance(answer, ParsedAnswer):
+            answer = with_parsed(answer, None)  # it failed before anything came
         if answer.success:
             self._summary.succeeded += 1
             if answer.incomplete:

@@ -24,6 +24,7 @@ from .pacer import LOOK_AGAIN, Pacer, Ticket
 from .questions import Source, open_questions, resolve
 from .result import Answers, Summary
 from .rows import Question, Rows
+from .schema import with_parsed
 from .sender import Reply, Sender
 from .settings import Settings
 from .store import Store
@@ -42,7 +43,8 @@ class Batch:
         self._questions = resolve(questions, settings.encoding)
         self._source, total = open_questions(self._questions)
         self.summary = Summary(settings.max_concurrency, total)
-        self._rows = Rows(settings.model, self.summary, self._give, keep=keep, each=settings.repeats == "each")
+        each = settings.repeats == "each"
+        self._rows = Rows(settings.model, self.summary, self._give, keep=keep, each=each, schema=settings.schema)
         self.ready: asyncio.Queue[Any] | None = None  # for who takes the answers as they come
         self.room = asyncio.Event()  # there is room in `ready`
         self._retries: list[tuple[float, int, Question]] = []  # when each is due; a heap
@@ -76,7 +78,9 @@ class Batch:
             if settings.save_to is not None:
                 store = Store(settings.save_to, settings.job(endpoint(client)))
                 self._rows.store = opened.enter_context(store)
-            self._sender = Sender(client, settings.model, settings.instructions, settings.options, settings.timeout)
+            self._sender = Sender(
+                client, settings.model, settings.instructions, settings.options, settings.timeout, settings.schema
+            )
             announce(self._questions, self.summary.total, settings, self._rows.store)
             opened.enter_context(progress.shown(self._look, settings.progress))
             self._began = time.perf_counter()
@@ -243,6 +247,8 @@ class Batch:
             error_type=None if failed is None else type(failed).__name__,
             finish_reason=reply.finish_reason,
         )
+        if self._settings.schema is not None:
+            answer = with_parsed(answer, reply.parsed)
         summary = self.summary
         summary.tokens += tokens or 0
         summary.cost += price or 0.0

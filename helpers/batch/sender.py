@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import httpx2
 import openai
 from openai import AsyncOpenAI
+from pydantic import BaseModel
 
 from ..errors import NoAnswer
 from ..wire.bodies import RequestSummary, Usage, read_completion
 from ..wire.endings import error_of, why_no_answer
 from ..wire.exchange import RETRY_COUNT, Exchange
 from ..wire.send import EXCHANGE
+from .schema import Schema
 
 PATH = "/chat/completions"
 RETRIED = RETRY_COUNT.encode()  # the header's name, as requests take it
@@ -33,6 +35,7 @@ class Reply(NamedTuple):
     headers: Mapping[str, str]
     finish_reason: str | None = None
     failed: NoAnswer | None = None
+    parsed: BaseModel | None = None  # where there is a schema
 
 
 class Shortcut(NamedTuple):
@@ -56,13 +59,20 @@ class Sender:
     """
 
     def __init__(
-        self, client: AsyncOpenAI, model: str, instructions: str, options: Mapping[str, Any], timeout: float | None
+        self,
+        client: AsyncOpenAI,
+        model: str,
+        instructions: str,
+        options: Mapping[str, Any],
+        timeout: float | None,
+        schema: Schema | None = None,
     ) -> None:
         once: dict[str, Any] = {"max_retries": 0}
         if timeout is not None:
             once["timeout"] = timeout
         self._client = client.with_options(**once)
         self._timeout = timeout
+        self._schema = schema
         self._first = [{"role": "system", "content": instructions}] if instructions else []
         self._body = {"model": model, **options}
         self._shortcut = _shortcut(self._client, self._body)
@@ -80,7 +90,7 @@ class Sender:
                 )
         except TimeoutError as error:
             raise openai.APITimeoutError(request=httpx2.Request("POST", str(self._client.base_url))) from error
-        return _reply(response, Exchange())
+        return self._reply(response, Exchange())
 
     async def _send(self, shortcut: Shortcut, question: str, body: dict[str, Any], attempt: int) -> Reply:
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
@@ -101,7 +111,22 @@ class Sender:
             raise openai.APIConnectionError(request=request) from error
         if not response.is_success:
             raise shortcut.status_error(response) from None
-        return _reply(response, exchange)
+        return self._reply(response, exchange)
+
+    def _reply(self, response: httpx2.Response, exchange: Exchange) -> Reply:
+        content = exchange.read(response.content)
+        said = read_completion(content)
+        if "choices" not in content and not said.error:
+            raise openai.APIResponseValidationError(response, None, message="It is no chat completion.")
+        if error := error_of(said, response):
+            raise error
+        failed, parsed = why_no_answer(said), None
+        if failed is None and self._schema is not None:
+            try:
+                parsed = self._schema.read(said.text, said.finish_reason)
+            except NoAnswer as why:
+                failed = why
+        return Reply(said.text, exchange.response.usage, response.headers, said.finish_reason, failed, parsed)
 
 
 def _shortcut(client: AsyncOpenAI, body: dict[str, Any]) -> Shortcut | None:
@@ -127,13 +152,3 @@ def _shortcut(client: AsyncOpenAI, body: dict[str, Any]) -> Shortcut | None:
         return Shortcut(request.url, headers, request.extensions, http, status_error)
     except (ImportError, AttributeError, TypeError, ValueError):  # another version of the SDK
         return None
-
-
-def _reply(response: httpx2.Response, exchange: Exchange) -> Reply:
-    content = exchange.read(response.content)
-    said = read_completion(content)
-    if "choices" not in content and not said.error:
-        raise openai.APIResponseValidationError(response, None, message="It is no chat completion.")
-    if error := error_of(said, response):
-        raise error
-    return Reply(said.text, exchange.response.usage, response.headers, said.finish_reason, why_no_answer(said))

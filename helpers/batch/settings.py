@@ -14,6 +14,7 @@ from ..inputs import check_callback, check_client, check_model, number, whole_nu
 from ..numeric import LARGEST, SMALLEST
 from ..words import shortened
 from .options import as_options
+from .schema import Schema
 
 Repeats = Literal["once", "each"]  # how often a question is asked that comes several times
 
@@ -37,6 +38,7 @@ class Settings:
     on_progress: Callable[[Answer], object] | None = None
     progress: bool | None = None
     encoding: str | None = None
+    schema: Any = None  # a model of pydantic; afterwards the Schema made of it
 
     def __post_init__(self) -> None:
         check_model(self.model)
@@ -74,7 +76,16 @@ class Settings:
             check_client(self.client)
         if self.on_progress is not None:
             check_callback(self.on_progress, "on_progress", "the Answer")
-        object.__setattr__(self, "options", as_options(self.options))
+        options = as_options(self.options)
+        if self.schema is not None:
+            if "response_format" in options:
+                raise BadInput(
+                    "`schema` and `response_format` in `options` both say what form the answers are to have.",
+                    "Give one of the two.",
+                )
+            object.__setattr__(self, "schema", Schema(self.schema))
+            options = {**options, "response_format": self.schema.response_format}
+        object.__setattr__(self, "options", options)
         self.job("")
 
     def job(self, where: str) -> dict[str, Any]:

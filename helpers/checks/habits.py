@@ -21,17 +21,18 @@ WITHOUT_WAITING = (
 
 
 def asked_in_its_own_way(run: Run) -> Findings:
-    """It used chat completions, and let each call take the time that it takes."""
+    """It asked at an address that there is, and let each call take the time that it takes."""
     yield from _endpoint(run)
     yield from _cut_off(run)
 
 
 def _endpoint(run: Run) -> Findings:
     for call in run.calls:
-        if name := ENDPOINTS.get(call.path):
+        name = ENDPOINTS.get(call.path)
+        if name and call.attempts[-1].code == "unknown_url":  # else it is a way to ask, and a right one
             yield Finding(
                 "another endpoint",
-                f"Your function asks with `{name}`, and these tasks ask with chat completions.",
+                f"Your function asks with `{name}`, which is not answered here.",
                 'Write `client.chat.completions.create(model=…, messages=[{"role": "user", "content": question}])`; '
                 "take the text from `response.choices[0].message.content`.",
             )

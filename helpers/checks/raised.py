@@ -81,7 +81,13 @@ _SIGNS = [
     ("'AsyncCompletions' object is not callable", "`.create` is missing: `client.chat.completions.create(…)`."),
     ("'AsyncOpenAI' object has no attribute", "A call is `client.chat.completions.create(…)`."),
     ("Missing required arguments", f"A call needs its `model=`, and its `messages=`. {_MESSAGES}"),
+    ("Invalid type for 'messages[0].content", "The content of a message is one text: make a call for each question."),
     ("Invalid type for 'messages", _MESSAGES),
+    (
+        "'Response' object has no attribute",
+        "Its text is `response.output_text`: `choices` are of chat completions.",
+    ),
+    ("argument 'messages'", "`messages=` is for `client.chat.completions.create`; `responses.create` takes `input=`."),
     ("'builtin_function_or_method' object has no", "`from time import time` hides the module: write `import time`."),
     ("'set' object is not subscriptable", "`done` and `pending` are sets, without an order: `done.pop()`, or a loop."),
     ("NoneType can't be used in 'await' expression", _NOTHING),

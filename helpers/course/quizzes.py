@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ..widgets.choices import LETTERS, ChoiceBox, Question
+from ..widgets.choices import AT_ONCE, LETTERS, ChoiceBox, Question
 from ..words import counted, lettered, marked
 from . import logbook
 from .lessons import Lesson, QuizQuestion, lessons
@@ -27,7 +27,8 @@ class Quiz(ChoiceBox):
             plain="\n\n".join(_as_text(number, each) for number, each in enumerate(lesson.quiz, 1)),
             page="".join(_as_page(number, each) for number, each in enumerate(lesson.quiz, 1)),
         )
-        self.status.say(f"{counted(len(lesson.quiz), 'question')}. Press an answer.")
+        more = f", {AT_ONCE} at a time" if len(lesson.quiz) > AT_ONCE else ""
+        self.status.say(f"{counted(len(lesson.quiz), 'question')}{more}. Press an answer.")
 
     def _judge(self, question: QuizQuestion, letter: str) -> tuple[bool, str]:
         right = letter == question.right

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
-from ..catalog import Model
+from ..catalog import EFFORTS, Model
 from .answers import find_answer
 from .endpoints import endpoints_at, paths_in_words
 from .exchange import Exchange, Reply
 from .faults import Faults
 from .limits import Bucket, Clock
 from .requests import Refused
+from .stored import Store
 
 
 class Served(NamedTuple):
@@ -41,6 +42,7 @@ class MockAPI:
 
     def __init__(self, seed: int = 0, pace: float = 1.0) -> None:
         self.clock = Clock(pace)
+        self.stored = Store()  # a reset keeps them, as the service would
         self.served: deque[Served] = deque(maxlen=10_000)
         self.closed = False
         self._lock = threading.Lock()
@@ -113,6 +115,10 @@ class MockAPI:
         first = practice.first_token * rng.lognormvariate(0, practice.spread)
         each = rng.lognormvariate(0, practice.spread) / practice.tokens_per_second
         return first * self.clock.pace, each * self.clock.pace
+
+    def haste(self, effort: str) -> float:
+        """By which factor an effort changes the seconds until an answer begins."""
+        return EFFORTS[effort].first_token
 
     def count(self, key: str) -> int:
         self._nth[key] += 1

@@ -11,7 +11,7 @@ from ..numeric import SMALLEST, real, whole
 from ..words import shortened
 from .answers import plain
 
-Fault = Literal["rate_limited", "server_error", "dropped", "hanging", "refused"]
+Fault = Literal["rate_limited", "server_error", "dropped", "hanging", "refused", "declined", "cut_off", "messy_json"]
 KINDS: tuple[Fault, ...] = get_args(Fault)
 
 # A share of all requests, one question, several questions, or how many requests of each question.
@@ -27,6 +27,9 @@ class Faults:
     dropped: Who = 0
     hanging: Who = 0
     refused: Who = 0
+    declined: Who = 0
+    cut_off: Who = 0
+    messy_json: Who = 0
     retry_after: float | None = 1.0  # seconds that a fault's 429 tells to wait; None: it does not say
     requests_per_minute: float = 10_000
     tokens_per_minute: float = 10_000_000

@@ -1,14 +1,10 @@
 """What a request to the practice API says, and what is wrong with it, in the service's own words."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
 from typing import Any
 
-from ..catalog import MODELS, Model
-from .answers import count_tokens
-
-CONTEXT_TOKENS = 128_000  # a longer prompt is refused, as by the models it imitates
-MOST_CHOICES = 128
+from ..catalog import Model, find_model, find_successor
 
 
 class Refused(Exception):
@@ -29,19 +25,6 @@ class Refused(Exception):
         self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-@dataclass(frozen=True)
-class ChatRequest:
-    """A chat completion that can be answered."""
-
-    model: Model
-    question: str  # the last message
-    prompt_tokens: int
-    limit: int | None  # on the tokens of the answer
-    choices: int
-    stream: bool
-    include_usage: bool
-
-
 def read_json(body: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(body)
@@ -56,104 +39,34 @@ def read_json(body: bytes) -> dict[str, Any]:
     return asked
 
 
-def read_chat(asked: dict[str, Any]) -> ChatRequest:
-    """Reads the body of a chat completion; raises Refused for what the service would not take."""
-    model = _known_model(asked)
-    texts = _texts(asked)
-    limits = [_whole_number(asked, name) for name in ("max_completion_tokens", "max_tokens")]
-    choices = _whole_number(asked, "n", MOST_CHOICES) or 1
-    _check_temperature(asked)
-    if asked.get("stream_options") is not None and not asked.get("stream"):
-        raise Refused(
-            400,
-            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-            param="stream_options",
-        )
-    prompt_tokens = 3 + sum(4 + count_tokens(text) for text in texts)
-    if prompt_tokens > CONTEXT_TOKENS:
-        raise Refused(
-            400,
-            f"This model's maximum context length is {CONTEXT_TOKENS} tokens. However, your messages resulted "
-            f"in {prompt_tokens} tokens. Please reduce the length of the messages.",
-            "context_length_exceeded",
-            "messages",
-        )
-    options = asked.get("stream_options")
-    return ChatRequest(
-        model=model,
-        question=texts[-1],
-        prompt_tokens=prompt_tokens,
-        limit=limits[0] or limits[1],
-        choices=choices,
-        stream=bool(asked.get("stream")),
-        include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
-    )
-
-
-def _known_model(asked: dict[str, Any]) -> Model:
+def known_model(asked: dict[str, Any]) -> Model:
     name = asked.get("model")
     if not name:
         raise Refused(400, "you must provide a model parameter")
     if not isinstance(name, str):
-        raise _wrong_type("model", "a string", name)
-    if name not in MODELS:
-        raise Refused(
-            404,
-            f"The model `{name[:100]}` does not exist or you do not have access to it.",
-            "model_not_found",
-        )
-    return MODELS[name]
+        raise wrong_type("model", "a string", name)
+    return find(name, f"The model `{name[:100]}` does not exist or you do not have access to it.", None)
 
 
-def _texts(asked: dict[str, Any]) -> list[str]:
-    """The text of each message, the last one being what is asked."""
-    messages = asked.get("messages")
-    if messages is None:
-        raise Refused(400, "Missing required parameter: 'messages'.", "missing_required_parameter", "messages")
-    if not isinstance(messages, list):
-        raise _wrong_type("messages", "an array of objects", messages)
-    if not messages:
-        raise Refused(
-            400,
-            "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
-            "empty_array",
-            "messages",
-        )
-    return [_text(message, f"messages[{number}]") for number, message in enumerate(messages)]
+def find(name: str, else_said: str, param: str | None) -> Model:
+    """The model of a name; of one that is asked for no longer, the refusal names its successor."""
+    if model := find_model(name):
+        return model
+    successor = find_successor(name)
+    hint = f" (HINT: the practice API has {successor} in its place.)" if successor else ""
+    raise Refused(404, else_said + hint, "model_not_found", param)
 
 
-def _text(message: object, where: str) -> str:
-    if not isinstance(message, dict):
-        raise _wrong_type(where, "an object", message)
-    role = message.get("role")
-    if role not in ("system", "developer", "user", "assistant", "tool"):
-        raise Refused(
-            400,
-            f"Invalid value: '{role}'. Supported values are: 'system', 'assistant', 'user', 'tool', and 'developer'.",
-            "invalid_value",
-            f"{where}.role",
-        )
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        return "".join(part for part in parts if isinstance(part, str))
-    if content is None and role == "assistant":
-        return ""
-    raise _wrong_type(f"{where}.content", "a string or array of objects", content)
-
-
-def _whole_number(asked: dict[str, Any], name: str, most: int | None = None) -> int | None:
+def whole_number(asked: dict[str, Any], name: str, least: int = 1, most: int | None = None) -> int | None:
     value = asked.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong_type(name, "an integer", value)
-    if value < 1:
+        raise wrong_type(name, "an integer", value)
+    if value < least:
         raise Refused(
             400,
-            f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
+            f"Invalid '{name}': integer below minimum value. Expected a value >= {least}, but got {value} instead.",
             "integer_below_min_value",
             name,
         )
@@ -167,17 +80,52 @@ def _whole_number(asked: dict[str, Any], name: str, most: int | None = None) -> 
     return value
 
 
-def _check_temperature(asked: dict[str, Any]) -> None:
-    value = asked.get("temperature")
+def number_between(asked: dict[str, Any], name: str, least: float, most: float) -> float | None:
+    """A number of the request, where there is one."""
+    value = asked.get(name)
     if value is None:
-        return
+        return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _wrong_type("temperature", "a decimal", value)
-    if not 0 <= value <= 2:
-        raise Refused(400, f"Invalid 'temperature': {value} is not between 0 and 2.", "invalid_value", "temperature")
+        raise wrong_type(name, "a decimal", value)
+    if not least <= value <= most:
+        raise Refused(400, f"Invalid '{name}': {value} is not between {least:g} and {most:g}.", "invalid_value", name)
+    return value
 
 
-def _wrong_type(param: str, expected: str, got: object) -> Refused:
+def true_or_false(asked: dict[str, Any], name: str, default: bool = False) -> bool:
+    value = asked.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise wrong_type(name, "a boolean", value)
+    return value
+
+
+def one_of(value: object, values: Sequence[str], param: str) -> None:
+    """Refuses what is none of the values."""
+    if value not in values:
+        *others, last = (f"'{each}'" for each in values)
+        raise Refused(
+            400,
+            f"Invalid value: '{str(value)[:100]}'. Supported values are: {', '.join(others)}, and {last}.",
+            "invalid_value",
+            param,
+        )
+
+
+def only_known(asked: dict[str, Any], known: Container[str], where: str = "") -> None:
+    """Refuses a name that nobody knows."""
+    for name in asked:
+        if name not in known:
+            full = f"{where}.{name[:100]}" if where else name[:100]
+            raise Refused(400, f"Unknown parameter: '{full}'.", "unknown_parameter", full)
+
+
+def missing(name: str) -> Refused:
+    return Refused(400, f"Missing required parameter: '{name}'.", "missing_required_parameter", name)
+
+
+def wrong_type(param: str, expected: str, got: object) -> Refused:
     names = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal", list: "an array"}
     actual = "null" if got is None else names.get(type(got), "an object")
     return Refused(

@@ -151,7 +151,10 @@ def faults(*nameless: object, **settings: Any) -> Iterator[None]:
     - `server_error`: 500;
     - `dropped`: the connection breaks off;
     - `hanging`: no answer ever comes. A hang is not scaled by WORKBOOK_PACE;
-    - `refused`: 400, as for a prompt that was flagged: to ask again is of no use.
+    - `refused`: 400, as for a prompt that was flagged: to ask again is of no use;
+    - `declined`: an answer that has a `refusal` in the place of its text;
+    - `cut_off`: an answer that ends in its middle, as at the limit on its tokens;
+    - `messy_json`: JSON that was only asked for in words comes in a fence, behind a sentence, or with "five" for 5.
 
     Limits, for each model: `requests_per_minute` (with `burst`: how many may come at once) and `tokens_per_minute`;
     `rate_limit_headers=False` leaves the x-ratelimit-* headers out.

@@ -17,6 +17,7 @@ import base64
 import html
 from collections.abc import Sequence
 
+from .card import SHOWN
 from .picture import svg
 from .rows import Bar, Panel, Row, alt, in_flight, max_in_flight
 from .table import text
@@ -34,6 +35,6 @@ def mimebundle(panels: Sequence[Panel]) -> dict[str, str]:
     picture = svg(panels)
     size = picture[picture.index("width=") : picture.index(" viewBox")]
     data = base64.b64encode(picture.encode()).decode()
-    style, source = "max-width:100%;height:auto", f"data:image/svg+xml;base64,{data}"
-    image = f'<img alt="{html.escape(alt(panels))}" {size} style="{style}" src="{source}">'
+    source = f"data:image/svg+xml;base64,{data}"
+    image = f'<img alt="{html.escape(alt(panels))}" {size} style="{SHOWN}" src="{source}">'
     return {"text/plain": text(panels), "text/html": image}

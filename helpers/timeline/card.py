@@ -1,10 +1,17 @@
-"""The white card on which each picture (SVG) stands; lengths are in pixels."""
+"""The card on which each picture (SVG) stands, white or, in a dark theme, dark; lengths are in pixels."""
 
 import html
 
 from ..palette import EDGE, GREY, WHITE
 
 WIDTH = 760
+# How wide it may be shown, and that a dark theme of JupyterLab turns light into dark and keeps the hues. The variable
+# is 0 in its light themes and 32 in its dark ones. Elsewhere, and in a notebook that is not trusted yet, where a style
+# loses its filter, the card is white.
+_IS_DARK = "min(1,var(--jp-shadow-base-lightness,0))"
+SHOWN = (
+    f"width:100%;max-width:960px;height:auto;filter:invert(calc(.93*{_IS_DARK})) hue-rotate(calc(180deg*{_IS_DARK}))"
+)
 
 
 def card(body: str, height: int, said: str, more: str = "") -> str:
@@ -13,7 +20,7 @@ def card(body: str, height: int, said: str, more: str = "") -> str:
     >>> card("", 84, "Nothing recorded")[:4]
     '<svg'
     """
-    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img"'
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img" style="{SHOWN}"'
     font = f'font-family="Helvetica Neue,Helvetica,Arial,sans-serif" font-size="12" fill="{GREY}"{more}'
     edge = f'x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="8"'
     back = f'<title>{html.escape(said)}</title><rect {edge} fill="{WHITE}" stroke="{EDGE}"/>'

@@ -11,6 +11,7 @@ from ..words import marked
 from .base import Box, button
 
 LETTERS = "abcdefgh"
+AT_ONCE = 4  # questions that are shown; each right answer brings the next one
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class Question:
 
 
 class ChoiceBox(Box):
-    """Questions under each other. `plain` and `page` (HTML) are what is shown where nobody can press anything."""
+    """Questions under each other, a few at a time.
+
+    `plain` and `page` (HTML) are what is shown where nobody can press anything.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,9 @@ class ChoiceBox(Box):
         self._plain = plain
         self._page = page
         asked = [self._asked(question) for question in questions]
+        self._later = asked[AT_ONCE:]
+        for box in self._later:
+            box.layout.display = "none"
         self.show(*above, *asked, self.status, name=name, label=heading)
 
     def __repr__(self) -> str:
@@ -53,8 +60,10 @@ class ChoiceBox(Box):
     def _asked(self, question: Question) -> ipywidgets.VBox:
         said = HTML()
         buttons: list[ipywidgets.Button] = []
+        answered = False
 
         def chosen(letter: str) -> None:
+            nonlocal answered
             pressed = buttons[LETTERS.index(letter)]
             right, why = question.judge(letter)
             if right is None:  # one at a time: it is an opinion, not an answer
@@ -64,6 +73,11 @@ class ChoiceBox(Box):
             else:
                 pressed.add_class("workbook-right" if right else "workbook-wrong")
                 pressed.description = f"{'✓' if right else '✗'} {_plain(letter, question)}"
+            if right and not answered:
+                answered = True
+                for box in self._later[:1]:
+                    box.layout.display = None
+                del self._later[:1]
             verdict = {True: "✓ <strong>Right.</strong> ", False: "✗ <strong>Not that.</strong> ", None: ""}[right]
             said.value = f'<div class="workbook-said" role="status">{verdict}{marked(why)}</div>'
 

@@ -12,7 +12,9 @@ MUCH = 65_536  # bytes; of a body that is longer nothing is kept but what it tel
 # of the prompt, of the answer, and of both: in chat completions, and in the Responses API
 USAGE = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), ("total_tokens",))
 ITS_USAGE = re.compile(rb'(?<!\\)"usage"\s*:\s*(?=\{)')  # and not within a text, where quotes have a backslash
-END = re.compile(rb"data: ?\[DONE\]")
+# the last event of a stream: of chat completions, and of the Responses API
+END = re.compile(rb"data: ?\[DONE\]|^event: ?response\.(completed|incomplete|failed)", re.MULTILINE)
+SEAM = 40  # bytes before a chunk that are looked at again: an event may come in two
 
 
 class RequestSummary(NamedTuple):
@@ -33,11 +35,17 @@ class Usage(NamedTuple):
 
 
 class ResponseSummary(NamedTuple):
-    """What an answer tells beside its text: the tokens used, or the code of the error, and all of it (`said`)."""
+    """What an answer tells beside its text: the tokens used, or the code of the error, and all of it (`said`).
+
+    `model`, `id` and `is_pending` are for a response that is made in the background, and asked for again by its id.
+    """
 
     usage: Usage = Usage()
     code: str | None = None
     said: Any = None
+    model: str = ""
+    id: str = ""
+    is_pending: bool = False  # a response that is being made in the background
 
 
 class Completion(NamedTuple):
@@ -88,7 +96,10 @@ def read_request(body: bytes | None) -> RequestSummary:
         return RequestSummary()
     content = read_json(body)
     asked = next((content[name] for name in ("messages", "input", "prompt") if content.get(name)), None)
-    last = asked[-1] if isinstance(asked, list) else asked
+    if isinstance(asked, list):  # what a tool gave belongs to the question before it
+        last = next((each for each in reversed(asked) if not _is_of_a_tool(each)), asked[-1])
+    else:
+        last = asked
     question = last.get("content") if isinstance(last, dict) else last
     if isinstance(question, list):
         question = "".join(str(part.get("text") or "") for part in question if isinstance(part, dict))
@@ -98,6 +109,14 @@ def read_request(body: bytes | None) -> RequestSummary:
         stream=bool(content.get("stream")),
         size=len(body),
     )
+
+
+def _is_of_a_tool(item: object) -> bool:
+    """A call that a model asked for, what came of it, or the thought before it."""
+    if not isinstance(item, dict):
+        return False
+    kind = item.get("type") or ""
+    return item.get("role") == "tool" or "tool_calls" in item or "function_call" in kind or kind == "reasoning"
 
 
 def read_response(body: bytes) -> dict[str, Any]:
@@ -116,7 +135,14 @@ def summarize(content: dict[str, Any]) -> ResponseSummary:
     usage, problem = read_usage(_usage_in(content)), content.get("error")
     code = problem.get("code") if isinstance(problem, dict) else None
     said = content if usage == Usage() and not content.keys() & {"choices", "data", "output"} else None
-    return ResponseSummary(usage, code if isinstance(code, str) else None, said)
+    return ResponseSummary(
+        usage,
+        code if isinstance(code, str) else None,
+        said,
+        _text(content.get("model")),
+        _text(content.get("id")),
+        content.get("status") in ("queued", "in_progress"),
+    )
 
 
 def read_usage(usage: object) -> Usage:
@@ -240,6 +266,7 @@ class StreamReader:
         self._json: list[bytes] | None = [] if "json" in content_type else None  # all of a JSON body
         self._events = "event-stream" in content_type
         self._tail = b""  # the end of any other
+        self._has_ended = False
         self._unzip: Callable[[bytes], bytes] = bytes
         self.events = 0  # so far; one is about a token
         match headers.get("content-encoding", "identity"):
@@ -257,6 +284,7 @@ class StreamReader:
         if self._json is not None:
             self._json.append(chunk)
         else:
+            self._has_ended = self._has_ended or END.search(self._tail[-SEAM:] + chunk) is not None
             self._tail = (self._tail + chunk)[-TAIL:]
 
     def content(self) -> dict[str, Any]:
@@ -266,7 +294,7 @@ class StreamReader:
     @property
     def broken_off(self) -> bool:
         """Whether it is a stream of events whose end has not come."""
-        return self._events and END.search(self._tail) is None
+        return self._events and not self._has_ended
 
 
 def _last_event(tail: bytes) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..catalog import cost
 from ..words import counted, usd
@@ -57,12 +57,16 @@ class Totals:
         self._paused = False
         self._unread: deque[Exchange] = deque()
         self._ahead: dict[Exchange, float] = {}
+        self._pending: dict[
+            str, tuple[str, float]
+        ] = {}  # a response in the background: its model, and what was guessed
         self.looks_ahead = False
         self.in_flight = 0.0
         self.reset()
 
     def reset(self) -> None:
         self._unread.clear()
+        self._pending.clear()
         self._spent = Spent()
 
     @property
@@ -87,10 +91,13 @@ class Totals:
             self._paused = before
 
     def __call__(self, exchange: Exchange, _client: object) -> None:
-        if self._paused or exchange.method != "POST":
+        path = exchange.url.path
+        asks_a_model = exchange.method == "POST" and not path.endswith("/cancel")
+        looks_for_one = exchange.method == "GET" and "/responses/" in path  # that was made in the background
+        if self._paused or not (asks_a_model or looks_for_one):
             return
         exchange.at_end(self._ended)
-        if self.looks_ahead:
+        if self.looks_ahead and asks_a_model:
             with self._lock:
                 self._ahead[exchange] = amount = about(exchange.request, LIKELY)
                 self.in_flight += amount
@@ -111,7 +118,8 @@ class Totals:
     def _read(self) -> None:
         with self._lock:
             while self._unread:
-                self._add(self._unread.popleft())
+                exchange = self._unread.popleft()
+                (self._settle if exchange.method == "GET" else self._add)(exchange)
 
     def _add(self, exchange: Exchange) -> None:
         """Counts a call."""
@@ -120,6 +128,8 @@ class Totals:
         # at the dearest where only the sum is told, or only one of the two
         tokens = max(exchange.events, LIKELY, completion or 0, (prompt or 0) + (total or 0))
         guessed = about(exchange.request, tokens) if price is None else 0.0
+        if exchange.response.is_pending:
+            self._pending[exchange.response.id] = exchange.request.model, guessed
         now = self._spent
         self._spent = Spent(
             now.answers + exchange.complete,
@@ -127,6 +137,24 @@ class Totals:
             now.cost + (price or 0.0),
             now.unknown + (price is None),
             now.guessed + guessed,
+        )
+
+    def _settle(self, exchange: Exchange) -> None:
+        """A response that was made in the background tells what it used when it is ready, once."""
+        answer = exchange.response
+        prompt, completion, _ = answer.usage
+        if answer.is_pending or prompt is None or answer.id not in self._pending:
+            return
+        model, guessed = self._pending.pop(answer.id)
+        price, now = cost(model, prompt, completion), self._spent
+        if price is None:
+            return
+        self._spent = replace(
+            now,
+            tokens=now.tokens + prompt + (completion or 0),
+            cost=now.cost + price,
+            unknown=now.unknown - 1,
+            guessed=now.guessed - guessed,
         )
 
 

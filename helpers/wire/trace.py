@@ -87,7 +87,8 @@ class Call:
 
     @property
     def model(self) -> str:
-        return self._exchange.request.model
+        asked = self._exchange.request.model  # who asks for a response by its id names none
+        return asked or (self._exchange.response.model if self.outcome == "ok" else "")
 
     @property
     def question(self) -> str:

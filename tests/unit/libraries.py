@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 import socket
 import ssl
 import sys
@@ -9,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -258,3 +260,13 @@ def asked_by_ipython() -> list[str]:
     """The methods by which it asks a thing how it looks."""
     formatter = DisplayFormatter()
     return [each.print_method for each in (*formatter.formatters.values(), formatter.mimebundle_formatter)]
+
+
+def theme_variable(name: str) -> dict[str, str]:
+    """Its value in JupyterLab's light and in its dark theme."""
+    themes = Path(sys.prefix, "share", "jupyter", "lab", "themes", "@jupyterlab")
+    found = {
+        theme: re.search(rf"{name}: ?(\w+)", (themes / f"theme-{theme}-extension" / "index.css").read_text("utf-8"))
+        for theme in ("light", "dark")
+    }
+    return {theme: match[1] for theme, match in found.items() if match}

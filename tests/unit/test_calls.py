@@ -198,7 +198,7 @@ def test_a_whole_answer_comes_without_a_warning(recwarn: pytest.WarningsRecorder
 
 
 def test_a_limit_of_tokens_in_practice_mode_cuts_and_is_told() -> None:
-    answers = run(process_questions_batch(QUESTIONS, options={"max_tokens": 5}))
+    answers = run(process_questions_batch(QUESTIONS, options={"max_completion_tokens": 5}))
     assert [(each.finish_reason, each.completion_tokens) for each in answers] == [("length", 5)] * 3
     assert "3 answers were cut at the token limit (finish_reason length)" in str(answers.summary)
 

@@ -29,6 +29,13 @@ def chat(**options: Any) -> Callable[[Any], Any]:
     return lambda client: client.chat.completions.create(**{**ASK, **options})
 
 
+TOOL = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
+
+
+def respond(**options: Any) -> Callable[[Any], Any]:
+    return lambda client: client.responses.create(**{"model": "gpt-6-luna", "input": "What is Go?", **options})
+
+
 CASES = [
     Case("answer", chat()),
     Case("stream", chat(stream=True, stream_options={"include_usage": True}), stream=True),
@@ -57,6 +64,30 @@ CASES = [
     Case("refused for good", chat(), Faults(refused="What is Go?")),
     Case("refused once, and not asked again", chat(), Faults(refused={"What is Go?": 1})),
     Case("stream refused for good", chat(stream=True), Faults(refused=1), stream=True),
+    Case("thinking", chat(reasoning_effort="high")),
+    Case("used up by thinking", chat(reasoning_effort="high", max_completion_tokens=20)),
+    Case("response", respond()),
+    Case("response, streamed", respond(stream=True), stream=True),
+    Case("response, thinking", respond(stream=True, reasoning={"effort": "high"}), stream=True),
+    Case("response in the background", respond(background=True)),
+    Case("response too short", respond(max_output_tokens=16)),
+    Case("response without input", lambda client: client.responses.create(model="gpt-6-luna")),
+    Case("response, 429, then an answer", respond(), Faults(rate_limited={"What is Go?": 1})),
+    Case("response, dropped for ever", respond(), Faults(dropped=1)),
+    Case("response, hanging for ever", respond(), Faults(hanging=1)),
+    Case("response dropped halfway", respond(stream=True), Faults(dropped=1), stream=True),
+    Case("response refused for good", respond(), Faults(refused="What is Go?")),
+    Case("a tool is called", respond(input="What is the weather in Lisbon?", tools=[TOOL])),
+    Case("a tool is called, streamed", respond(input="What is the weather?", tools=[TOOL], stream=True), stream=True),
+    Case("a tool in chat", chat(tools=[{"type": "function", "function": {"name": "get_weather"}}], model="gpt-4o")),
+    Case("any JSON", chat(messages=[{"role": "user", "content": "In JSON"}], response_format={"type": "json_object"})),
+    Case("an unknown form", chat(response_format={"type": "xml"})),
+    Case("an unsupported value", chat(temperature=0)),
+    Case("declined", chat(), Faults(declined=1)),
+    Case("cut off", respond(stream=True), Faults(cut_off=1), stream=True),
+    Case("no such response", lambda client: client.responses.retrieve("resp_none")),
+    Case("cancel what is none", lambda client: client.responses.cancel("resp_none")),
+    Case("delete what is none", lambda client: client.responses.delete("resp_none")),
 ]
 
 

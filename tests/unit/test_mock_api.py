@@ -204,7 +204,7 @@ ASK = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "Hi"}]}
         ({**ASK, "messages": [{"role": "boss", "content": "Hi"}]}, 400, "invalid_value", "boss"),
         ({**ASK, "messages": [{"role": "user", "content": None}]}, 400, "invalid_type", "but got null"),
         ({**ASK, "max_completion_tokens": 0}, 400, "integer_below_min_value", "max_completion_tokens"),
-        ({**ASK, "max_tokens": "many"}, 400, "invalid_type", "max_tokens"),
+        ({**ASK, "model": "gpt-4o", "max_tokens": "many"}, 400, "invalid_type", "max_tokens"),
         ({**ASK, "n": 10**9}, 400, "integer_above_max_value", "'n'"),
         ({**ASK, "temperature": 3}, 400, "invalid_value", "temperature"),
         ({**ASK, "stream_options": {"include_usage": True}}, 400, None, "stream_options"),
@@ -324,7 +324,7 @@ def test_no_quota_takes_no_other(wrong: Any) -> None:
     [
         ("/chat/completions", "so does the base URL have to end"),
         ("/openai/deployments/gpt-6-luna/chat/completions", "address of Azure"),
-        ("/v1/responses", "has /v1/chat/completions and /v1/models only"),
+        ("/v1/images", "has /v1/chat/completions, /v1/responses and /v1/models only"),
     ],
 )
 def test_an_address_that_is_none_says_what_there_is(api: MockAPI, path: str, hint: str) -> None:

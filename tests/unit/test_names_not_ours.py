@@ -421,6 +421,12 @@ NAMES = [
         "a batch shows no progress bar",
         lambda: today.takes(tqdm.tqdm.__init__, "total", "file", "delay", "mininterval", "ncols", "bar_format"),
     ),
+    Name(
+        "--jp-shadow-base-lightness",
+        "timeline/card.py",
+        "pictures are white cards in JupyterLab's dark themes, too",
+        lambda: today.theme_variable("--jp-shadow-base-lightness") == {"light": "0", "dark": "32"},
+    ),
 ]
 
 

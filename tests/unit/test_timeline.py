@@ -500,7 +500,7 @@ def test_a_notebook_gets_an_image_that_survives_sanitizing() -> None:
     assert bundle["text/plain"] == text(panels)
     (image,) = _Image(bundle["text/html"]).images
     assert image["alt"] == alt(panels)
-    assert "max-width:100%" in (image["style"] or "")
+    assert "width:100%" in (image["style"] or "")
     kind, data = (image["src"] or "").split(",")
     assert kind == "data:image/svg+xml;base64"
     picture = base64.b64decode(data).decode()

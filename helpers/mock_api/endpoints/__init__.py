@@ -5,7 +5,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..exchange import Exchange, Reply
-from . import chat_completions, list_models, retrieve_model
+from . import (
+    cancel_response,
+    chat_completions,
+    create_response,
+    delete_response,
+    list_models,
+    retrieve_model,
+    retrieve_response,
+)
 
 
 class Endpoint(NamedTuple):
@@ -17,6 +25,10 @@ class Endpoint(NamedTuple):
 # where two paths fit a request, the first line counts
 ENDPOINTS = (
     Endpoint("POST", "/v1/chat/completions", chat_completions.reply),
+    Endpoint("POST", "/v1/responses", create_response.reply),
+    Endpoint("POST", "/v1/responses/{id}/cancel", cancel_response.reply),
+    Endpoint("GET", "/v1/responses/{id}", retrieve_response.reply),
+    Endpoint("DELETE", "/v1/responses/{id}", delete_response.reply),
     Endpoint("GET", "/v1/models", list_models.reply),
     Endpoint("GET", "/v1/models/{model}", retrieve_model.reply),
 )
@@ -36,7 +48,7 @@ def paths_in_words() -> str:
     """The paths that are always there, for who asked for another.
 
     >>> paths_in_words()
-    '/v1/chat/completions and /v1/models'
+    '/v1/chat/completions, /v1/responses and /v1/models'
     """
     *others, last = dict.fromkeys(each.path for each in ENDPOINTS if "{" not in each.path)
     return f"{', '.join(others)} and {last}"

@@ -190,8 +190,8 @@ async def wrong_time_from_time(questions):
 
 
 # the Responses API, as assistants write it today
-@expect("another endpoint")
-async def wrong_responses_api(questions):
+@expect("passed")
+async def right_responses_api(questions):
     async with AsyncOpenAI() as client:
 
         async def ask_it(question):
@@ -199,6 +199,40 @@ async def wrong_responses_api(questions):
             return response.output_text
 
         return await asyncio.gather(*[ask_it(question) for question in questions])
+
+
+# half of it the Responses API, half of it chat completions
+@expect("raised", outcome="broken")
+async def wrong_choices_of_the_responses_api(questions):
+    async with AsyncOpenAI() as client:
+
+        async def ask_it(question):
+            response = await client.responses.create(model=MODEL, input=question)
+            return response.choices[0].message.content
+
+        return await asyncio.gather(*[ask_it(question) for question in questions])
+
+
+# the other half
+@expect("raised", outcome="broken")
+async def wrong_messages_of_the_responses_api(questions):
+    async with AsyncOpenAI() as client:
+
+        async def ask_it(question):
+            asked = [{"role": "user", "content": question}]
+            response = await client.responses.create(model=MODEL, messages=asked)
+            return response.output_text
+
+        return await asyncio.gather(*[ask_it(question) for question in questions])
+
+
+# the whole list as one input
+@expect("one call for all")
+async def wrong_list_as_input(questions):
+    async with AsyncOpenAI() as client:
+        asked = [{"role": "user", "content": question} for question in questions]
+        response = await client.responses.create(model=MODEL, input=asked)
+        return response.output_text.splitlines()
 
 
 # completions, as they were before the chat
@@ -214,7 +248,7 @@ async def wrong_old_completions(questions):
 
 
 # the whole list as the content of one message
-@expect("one call for all")
+@expect("raised", outcome="broken")
 async def wrong_list_as_content(questions):
     async with AsyncOpenAI() as client:
         return await ask(client, questions)

@@ -157,17 +157,6 @@ async def right_beginner(client, models, question):
     return result_list
 
 
-# the Responses API, as assistants write it today
-@expect("another endpoint")
-async def wrong_responses_api(client, models, question):
-    async def one(model):
-        start = time.perf_counter()
-        response = await client.responses.create(model=model, input=question)
-        return {"model": model, "answer": response.output_text, "seconds": time.perf_counter() - start}
-
-    return sorted(await asyncio.gather(*[one(m) for m in models]), key=itemgetter("seconds"))
-
-
 # this clock stops while the process waits
 @expect("wrong clock")
 async def wrong_process_time(client, models, question):

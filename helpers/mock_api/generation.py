@@ -1,0 +1,155 @@
+"""What a model makes of what it is asked: so much thinking, such an answer, in so many seconds; or a fault.
+
+All endpoints that ask a model come here, and each writes what it gets in a shape of its own.
+"""
+
+import json
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from ..catalog import EFFORTS
+from ..errors import OPENAI_SAYS
+from .answers import NO_ANSWER, split_tokens
+from .asked_in_words import about, messy, schema_in, wants_json
+from .exchange import Exchange
+from .faults import Fault
+from .filling import fill
+from .logprobs import logprobs
+from .plans import next_calls, say
+from .prompts import Prompt
+from .requests import Refused
+from .tools import Call
+
+REFUSAL = "I'm sorry, but I can't help with that."
+MUCH = 10**9  # tokens
+REASONING_SPREAD = 0.25  # sigma of a log-normal factor: about some questions there is more to think
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a model writes. `first` is the seconds until its answer begins, `each` those for each token after it."""
+
+    tokens: tuple[str, ...]
+    reasoning_tokens: int
+    is_cut: bool  # by the limit on its tokens
+    first: float
+    each: float
+    is_refusal: bool  # what it says is that it will not answer
+    fault: Fault | None  # "dropped" or "hanging"
+    calls: tuple[Call, ...]  # of tools, in the place of an answer
+    logprobs: list[dict[str, Any]] | None  # of each token, where they were asked for
+
+    @property
+    def said(self) -> str:
+        return "".join(self.tokens)
+
+    @property
+    def text(self) -> str:
+        """Its answer; "" where it refuses."""
+        return "" if self.is_refusal else self.said
+
+    @property
+    def refusal(self) -> str | None:
+        return self.said if self.is_refusal else None
+
+    @property
+    def written(self) -> int:
+        """The tokens that are paid: what was thought is, like what was said."""
+        return self.reasoning_tokens + len(self.tokens) + sum(len(call_tokens(call)) for call in self.calls)
+
+    @property
+    def seconds(self) -> float:
+        return self.first + self.each * (self.written - self.reasoning_tokens)
+
+
+def call_tokens(call: Call) -> list[str]:
+    """The pieces in which a call's arguments come."""
+    return split_tokens(call.arguments)
+
+
+def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
+    """Raises Refused where limits or faults say so; `param` is where the endpoint has its question."""
+    api = exchange.api
+    exchange.model, exchange.question = prompt.model.name, prompt.question
+    api.asked.add(prompt.question)
+    if code := api.faults.out_of_credit:
+        raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
+    topic = api.topic(prompt.question)
+    fault = api.faults.strike(topic, exchange.nth, exchange.random("fault"))
+    calls = () if fault == "declined" else next_calls(prompt.toolbox, prompt.turns, topic, exchange.id[:20])
+    text = REFUSAL if fault == "declined" else "" if calls else _answer(exchange, prompt, topic, fault)
+    tokens, reasoning = split_tokens(_stopped(text, prompt.stop)), _reasoning_tokens(prompt)
+    called = sum(len(call_tokens(call)) for call in calls)
+    limit = prompt.limit
+    if fault == "cut_off":
+        limit = min(limit or MUCH, reasoning + (called + len(tokens)) // 2)
+    is_cut = limit is not None and reasoning + called + len(tokens) >= limit
+    if limit is not None:
+        reasoning = min(reasoning, limit)
+        tokens = tokens[: limit - reasoning]
+        if is_cut:  # no call is half a call
+            calls, called = (), 0
+    exchange.admit(prompt.prompt_tokens + reasoning + called + len(tokens))
+    _refuse(exchange, fault, param)
+    first, each = api.latency(prompt.model, topic, exchange.random("latency"))
+    return Generation(
+        tokens=tuple(tokens),
+        reasoning_tokens=reasoning,
+        is_cut=is_cut,
+        first=first * api.haste(prompt.effort) + each * reasoning,
+        each=each,
+        is_refusal=fault == "declined",
+        fault=fault,
+        calls=calls,
+        logprobs=None if prompt.logprobs is None else logprobs(tokens, prompt.logprobs),
+    )
+
+
+def _answer(exchange: Exchange, prompt: Prompt, topic: str, fault: Fault | None) -> str:
+    """What the model says, in the form that was asked for."""
+    said, form = say(prompt.turns, topic) or exchange.api.answer(prompt.model, topic), prompt.form
+    in_words = form.kind != "json_schema" and wants_json(prompt.words)
+    if form.schema is None and not in_words:
+        return said
+    source = about(topic)
+    schema = form.schema or schema_in(prompt.words)
+    value = fill(schema, source, source if said == NO_ANSWER else said, prompt.model.name)
+    if fault == "messy_json" and form.kind == "text":
+        return messy(value, exchange.random("mess"))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _stopped(text: str, stops: tuple[str, ...]) -> str:
+    """
+    >>> _stopped("One. Two.", (".", "T"))
+    'One'
+    """
+    return text[: min((text.index(stop) for stop in stops if stop in text), default=len(text))]
+
+
+def _reasoning_tokens(prompt: Prompt) -> int:
+    """So many each time that this model is asked this, with this effort."""
+    rng = Random(f"{prompt.model.name}:{prompt.effort}:{prompt.question!a}")
+    return round(EFFORTS[prompt.effort].reasoning_tokens * rng.lognormvariate(0, REASONING_SPREAD))
+
+
+def _refuse(exchange: Exchange, fault: Fault | None, param: str) -> None:
+    if fault == "rate_limited":
+        if exchange.limit_headers:
+            exchange.limit_headers["x-ratelimit-remaining-requests"] = "0"
+        raise Refused(
+            429,
+            f"Rate limit reached for {exchange.model}. Please try again later.",
+            "rate_limit_exceeded",
+            kind="requests",
+            retry_after=exchange.api.faults.retry_after,
+        )
+    if fault == "server_error":
+        raise Refused(
+            500,
+            "The server had an error while processing your request. Sorry about that!",
+            kind="server_error",
+        )
+    if fault == "refused":
+        raise Refused(400, "Invalid prompt: it was flagged, and will not be answered.", "invalid_prompt", param)
