@@ -21,7 +21,7 @@ from typing import NamedTuple
 OWN_THREADS = ("watchdog", "practice-api", "keep-awake")
 BEAT = 0.02  # seconds between two looks at the loop
 LATE = 0.08  # seconds without a beat from which on the loop counts as blocked
-STUCK = 0.4  # seconds in a lock that nobody can open any more
+STUCK = 20  # looks, one after the other, at which it waits in one lock that nobody can open any more
 
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _HELPERS = str(Path(__file__).parents[1])
@@ -67,7 +67,9 @@ class Watchdog:
     def __enter__(self) -> "Watchdog":
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._began = self._last = self._unlocked = time.perf_counter()
+        self._began = self._last = time.perf_counter()
+        self._waits_in: FrameType | None = None  # where it was found in a lock
+        self._found = 0  # so many times
         self._threads = places()
         self._next = self._loop.call_soon(self._beat)
         # a signal breaks off what waits in C, such as a `time.sleep` or a lock; only the main thread gets one
@@ -80,6 +82,7 @@ class Watchdog:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        self._waits_in = None
         self._next.cancel()
         self._note_block()
         if self._handler is not None:
@@ -104,15 +107,14 @@ class Watchdog:
         while not self._over.wait(BEAT):
             now = time.perf_counter()
             if now - self._last < LATE:
-                self._unlocked = now
+                self._waits_in = None
                 continue
             frame = _frames().get(self._loop_thread)
             line = learners_line(frame)
             if frame is None or line is None:
+                self._waits_in = None
                 continue
-            if not in_a_lock(frame) or at_work(self._threads, self._loop_thread):
-                self._unlocked = now
-            locked = now - self._unlocked > STUCK
+            locked = self._is_locked(frame)
             if waits(frame):
                 self._seen.append(line)
             if locked or now - self._began > self._limit:
@@ -123,6 +125,15 @@ class Watchdog:
                     _raise_in(self._loop_thread)
                 else:
                     signal.pthread_kill(self._loop_thread, signal.SIGURG)
+
+    def _is_locked(self, frame: FrameType) -> bool:
+        """Whether it is still in one and the same wait for a lock, and nobody there who might open it."""
+        if not in_a_lock(frame) or at_work(self._threads, self._loop_thread):
+            self._waits_in = None
+            return False
+        self._found = self._found + 1 if frame is self._waits_in else 1
+        self._waits_in = frame
+        return self._found > STUCK
 
 
 def _frames() -> dict[int, FrameType]:

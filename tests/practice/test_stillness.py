@@ -259,3 +259,18 @@ def test_the_event_loop_is_as_it_was() -> None:
 
 def test_a_run_is_looked_at_more_often_than_it_has_to_be_still() -> None:
     assert running.LOOK * 10 < LIMIT
+
+
+async def is_late_and_takes_locks(client, questions):
+    """As a first import does, which may take half a second."""
+    lock = threading.Condition()
+    until = time.perf_counter() + LONG
+    while time.perf_counter() < until:
+        with lock:
+            threading.Event().wait(0.001)
+    return await waits_for_a_slow_call(client, questions)
+
+
+def test_who_only_takes_locks_is_not_called_locked() -> None:
+    done = ran(is_late_and_takes_locks)
+    assert done.ended and not done.locked

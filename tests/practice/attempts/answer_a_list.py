@@ -1,8 +1,10 @@
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from functools import partial
 from time import time as only_the_function
 
+import anyio
 from openai import AsyncOpenAI, OpenAI
 from practice.expect import expect
 
@@ -358,3 +360,94 @@ async def wrong_async_with_the_ordinary_client(questions):
 async def wrong_cuts_the_answers(questions):
     async with AsyncOpenAI() as client:
         return [answer[:40] for answer in await asyncio.gather(*[ask(client, q) for q in questions])]
+
+
+@expect("passed")
+async def right_exit_stack_and_partial(questions):
+    async with AsyncExitStack() as stack:
+        client = AsyncOpenAI()
+        stack.push_async_callback(client.close)
+        return list(await asyncio.gather(*map(partial(ask, client), questions)))
+
+
+@expect("passed")
+async def right_queue_with_a_sentinel(questions):
+    queue, answers = asyncio.Queue(), [""] * len(questions)
+
+    async def worker(client):
+        while (item := await queue.get()) is not None:
+            number, question = item
+            answers[number] = await ask(client, question)
+
+    async with AsyncOpenAI() as client:
+        workers = [asyncio.create_task(worker(client)) for _ in questions]
+        for item in enumerate(questions):
+            await queue.put(item)
+        for _ in workers:
+            await queue.put(None)
+        await asyncio.gather(*workers)
+    return answers
+
+
+@expect("passed")
+async def right_task_group_of_anyio(questions):
+    answers = {}
+
+    async def fill(client, question):
+        answers[question] = await ask(client, question)
+
+    async with AsyncOpenAI() as client, anyio.create_task_group() as group:
+        for question in questions:
+            group.start_soon(fill, client, question)
+    return [answers[question] for question in questions]
+
+
+@expect("passed")
+async def right_wait_until_none_is_pending(questions):
+    async with AsyncOpenAI() as client:
+        tasks = {asyncio.create_task(ask(client, question)): number for number, question in enumerate(questions)}
+        answers, pending = {}, set(tasks)
+        while pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            answers |= {tasks[task]: task.result() for task in done}
+    return [text for _, text in sorted(answers.items())]
+
+
+@expect("passed")
+async def right_done_callbacks(questions):
+    answers, all_there = {}, asyncio.Event()
+
+    def note(number, task):
+        answers[number] = task.result()
+        if len(answers) == len(questions):
+            all_there.set()
+
+    async with AsyncOpenAI() as client:
+        tasks = [asyncio.ensure_future(ask(client, question)) for question in questions]
+        for number, task in enumerate(tasks):
+            task.add_done_callback(partial(note, number))
+        await all_there.wait()
+    return [answers[number] for number in range(len(questions))]
+
+
+@expect("passed")
+async def right_loop_of_its_own_in_a_thread(questions):
+    async def main():
+        async with AsyncOpenAI() as client:
+            return await asyncio.gather(*(ask(client, question) for question in questions))
+
+    return await asyncio.to_thread(asyncio.run, main())
+
+
+@expect("passed")
+async def right_raw_responses(questions):
+    async with AsyncOpenAI() as client:
+
+        async def ask_it(question):
+            raw = await client.chat.completions.with_raw_response.create(
+                model=MODEL,
+                messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}],
+            )
+            return raw.parse().choices[0].message.content
+
+        return await asyncio.gather(*[ask_it(question) for question in questions])

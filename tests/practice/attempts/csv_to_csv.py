@@ -1,6 +1,11 @@
 import asyncio
 import csv
+import io
+import os
 import tempfile
+from contextlib import ExitStack
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -347,3 +352,53 @@ async def wrong_own_client(client, source, target, limit):
     questions = read(source)
     async with AsyncOpenAI() as client:
         write(target, questions, await ask_all(client, questions, limit))
+
+
+@expect("passed")
+async def right_files_in_threads(client, source, target, limit):
+    table = await asyncio.to_thread(pd.read_csv, source)
+    table["answer"] = await ask_all(client, table.question, limit)
+    await asyncio.to_thread(table.loc[:, ["question", "answer"]].to_csv, target, index=False)
+
+
+@expect("passed")
+async def right_replaced_when_it_is_whole(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    half = Path(f"{target}.part")
+    write(half, questions, answers)
+    os.replace(half, target)
+
+
+@expect("passed")
+async def right_written_in_order_as_they_come(client, source, target, limit):
+    with ExitStack() as stack:
+        rows = csv.DictReader(stack.enter_context(open(source, encoding="utf-8", newline="")))
+        questions = [*map(itemgetter("question"), rows)]
+        writer = csv.writer(stack.enter_context(open(target, "w", encoding="utf-8", newline="")))
+        writer.writerow(("question", "answer"))
+        slots, waiting, following = asyncio.Semaphore(limit), {}, count()
+        next_one = next(following)
+
+        async def one(number, question):
+            nonlocal next_one
+            async with slots:
+                waiting[number] = question, await ask(client, question)
+            while (row := waiting.pop(next_one, None)) is not None:
+                writer.writerow(row)
+                next_one = next(following)
+
+        async with asyncio.TaskGroup() as group:
+            for number, question in enumerate(questions):
+                group.create_task(one(number, question))
+
+
+@expect("passed")
+async def right_text_written_at_once(client, source, target, limit):
+    questions = [row[1] for row in csv.reader(io.StringIO(Path(source).read_text("utf-8")))][1:]
+    whole = io.StringIO(newline="")
+    writer = csv.DictWriter(whole, ["question", "answer"], lineterminator="\n")
+    writer.writeheader()
+    for question, answer in zip(questions, await ask_all(client, questions, limit)):
+        writer.writerow({"question": question, "answer": answer})
+    Path(target).write_bytes(whole.getvalue().encode("utf-8-sig"))

@@ -1,6 +1,8 @@
 import asyncio
+import contextlib
 import time
 
+import anyio
 import openai
 from practice.expect import expect
 
@@ -273,3 +275,64 @@ async def wrong_keys_swapped(client, models, question):
 @expect("cut off")
 async def wrong_short_timeout(client, models, question):
     return await right_as_completed(client.with_options(timeout=0.1), models, question)
+
+
+@expect("passed")
+async def right_cancel_scope_of_anyio(client, models, question):
+    winner = None
+
+    async def one(model):
+        nonlocal winner
+        try:
+            answer = await ask(client, model, question)
+        except openai.OpenAIError:
+            return
+        winner = winner or answer
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for model in models:
+            group.start_soon(one, model)
+    return winner
+
+
+@expect("passed")
+async def right_queue_of_answers(client, models, question):
+    answers = asyncio.Queue()
+
+    async def one(model):
+        try:
+            answers.put_nowait(await ask(client, model, question))
+        except openai.APIError as error:
+            answers.put_nowait(error)
+
+    tasks = [asyncio.create_task(one(model)) for model in models]
+    try:
+        for _ in models:
+            if isinstance(answer := await answers.get(), dict):
+                return answer
+    finally:
+        [task.cancel() for task in tasks]
+        await asyncio.wait(tasks) if tasks else None
+    return None
+
+
+class Won(Exception):
+    pass
+
+
+@expect("passed")
+async def right_winner_is_raised(client, models, question):
+    async def one(model):
+        with contextlib.suppress(openai.OpenAIError):
+            raise Won(await ask(client, model, question))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for model in models:
+                group.create_task(one(model))
+    except* Won as won:
+        first = won.exceptions[0].args[0]
+    else:
+        return None
+    return first

@@ -1,7 +1,10 @@
 import asyncio
 import threading
 import time
+from collections import deque
+from contextlib import asynccontextmanager
 
+import anyio
 from openai import AsyncOpenAI
 from practice.expect import expect
 
@@ -268,3 +271,90 @@ async def wrong_lock_taken_twice(client, questions, limit):
             return await ask_locked(q)
 
     return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+@expect("passed")
+async def right_limiter_of_anyio(client, questions, limit):
+    limiter, answers = anyio.CapacityLimiter(limit), [None] * len(questions)
+
+    async def fill(number, question):
+        async with limiter:
+            answers[number] = await ask(client, question)
+
+    async with anyio.create_task_group() as group:
+        for number, question in enumerate(questions):
+            group.start_soon(fill, number, question)
+    return answers
+
+
+@expect("passed")
+async def right_slot_by_hand(client, questions, limit):
+    slots = asyncio.BoundedSemaphore(limit)
+
+    @asynccontextmanager
+    async def slot():
+        await slots.acquire()
+        try:
+            yield
+        finally:
+            slots.release()
+
+    async def ask_in_turn(question):
+        async with slot():
+            return await ask(client, question)
+
+    return await asyncio.gather(*map(ask_in_turn, questions))
+
+
+@expect("passed")
+async def right_window_of_tasks(client, questions, limit):
+    todo, running, answers = deque(enumerate(questions)), {}, {}
+    while todo or running:
+        while todo and len(running) < limit:
+            number, question = todo.popleft()
+            running[asyncio.create_task(ask(client, question))] = number
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            answers[running.pop(task)] = task.result()
+    return [answers[number] for number in sorted(answers)]
+
+
+@expect("passed")
+async def right_condition_that_counts(client, questions, limit):
+    changed, in_flight = asyncio.Condition(), 0
+
+    async def ask_in_turn(question):
+        nonlocal in_flight
+        async with changed:
+            await changed.wait_for(lambda: in_flight < limit)
+            in_flight += 1
+        try:
+            return await ask(client, question)
+        finally:
+            async with changed:
+                in_flight -= 1
+                changed.notify()
+
+    return await asyncio.gather(*[ask_in_turn(question) for question in questions])
+
+
+@expect("passed")
+async def right_queue_joined_and_workers_cancelled(client, questions, limit):
+    queue, answers = asyncio.Queue(maxsize=limit), {}
+
+    async def worker():
+        while True:
+            number, question = await queue.get()
+            try:
+                answers[number] = await ask(client, question)
+            finally:
+                queue.task_done()
+
+    workers = [asyncio.create_task(worker()) for _ in range(limit)]
+    for item in enumerate(questions):
+        await queue.put(item)
+    await queue.join()
+    for each in workers:
+        each.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+    return [answers[number] for number in range(len(questions))]

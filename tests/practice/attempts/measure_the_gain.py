@@ -1,6 +1,10 @@
 import asyncio
+import datetime
+import itertools
 import time
+import timeit
 
+import anyio
 from openai import AsyncOpenAI
 from practice.expect import expect
 
@@ -265,3 +269,43 @@ async def wrong_process_time(questions):
 async def wrong_keys_swapped(questions):
     right = await right_gather(questions)
     return {**right, "one_by_one": right["at_once"], "at_once": right["one_by_one"]}
+
+
+class Stopwatch:
+    def __enter__(self):
+        self.start = timeit.default_timer()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds = timeit.default_timer() - self.start
+
+
+@expect("passed")
+async def right_stopwatch_and_anyio(questions):
+    async def in_turn(client):
+        for question in questions:
+            yield await ask(client, question)
+
+    async with AsyncOpenAI() as client:
+        with Stopwatch() as one_by_one:
+            texts = [text async for text in in_turn(client)]
+        with Stopwatch() as at_once:
+            async with anyio.create_task_group() as group:
+                for question in questions:
+                    group.start_soon(ask, client, question)
+    assert len(texts) == len(questions)
+    return report(one_by_one.seconds, at_once.seconds)
+
+
+@expect("passed")
+async def right_rounded_with_datetime(questions):
+    now = datetime.datetime.now
+    async with AsyncOpenAI() as client:
+        times = [now()]
+        [await ask(client, question) for question in questions]
+        times.append(now())
+        await asyncio.wait([asyncio.create_task(ask(client, question)) for question in questions])
+        times.append(now())
+    one_by_one, at_once = ((b - a).total_seconds() for a, b in itertools.pairwise(times))
+    speed_up = round(one_by_one / at_once, 1)
+    return {"one_by_one": round(one_by_one, 2), "at_once": round(at_once, 2), "speed_up": speed_up}

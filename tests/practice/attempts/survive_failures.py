@@ -1,5 +1,7 @@
 import asyncio
 from asyncio import sleep
+from dataclasses import asdict, dataclass
+from functools import partial
 
 import openai
 from practice.expect import expect
@@ -321,3 +323,68 @@ async def wrong_errors_of_python(client, questions):
             return {"question": q, "answer": None, "error": str(e)}
 
     return await asyncio.gather(*(one(q) for q in questions))
+
+
+@dataclass
+class Row:
+    question: str
+    answer: str | None = None
+    error: str | None = None
+
+
+@expect("passed")
+async def right_dataclass_and_match(client, questions):
+    rows = [Row(question) for question in questions]
+    results = await asyncio.gather(*(ask(client, row.question) for row in rows), return_exceptions=True)
+    for row, result in zip(rows, results):
+        match result:
+            case openai.APIStatusError():
+                row.error = f"{result.status_code}: {result.message}"
+            case openai.OpenAIError():
+                row.error = repr(result)
+            case _:
+                row.answer = result
+    return list(map(asdict, rows))
+
+
+def retried(times):
+    def decorate(function):
+        async def wrapper(*arguments):
+            for left in reversed(range(times)):
+                try:
+                    return await function(*arguments)
+                except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError):
+                    if not left:
+                        raise
+                    await asyncio.sleep(0.1)
+
+        return wrapper
+
+    return decorate
+
+
+@expect("passed")
+async def right_decorator_that_tries_again(client, questions):
+    ask_well = retried(3)(ask)
+    patient = client.with_options(max_retries=0)
+
+    async def one(question):
+        with_answer = partial(dict, question=question)
+        try:
+            return with_answer(answer=await ask_well(patient, question), error=None)
+        except openai.OpenAIError as error:
+            return with_answer(answer=None, error=f"{type(error).__name__}: {error}")
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(question)) for question in questions]
+    return [task.result() for task in tasks]
+
+
+@expect("passed")
+async def right_exceptions_of_tasks(client, questions):
+    tasks = [asyncio.create_task(ask(client, question)) for question in questions]
+    await asyncio.wait(tasks)
+    return [
+        {"question": q, "answer": None if (e := t.exception()) else t.result(), "error": str(e) if e else None}
+        for q, t in zip(questions, tasks)
+    ]
