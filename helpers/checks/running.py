@@ -7,6 +7,7 @@ import math
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -161,7 +162,7 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
         import_module("openai.resources.responses")
     async with session.answered_by(api) as url:
         with (
-            _marked_tasks(function) as (tasks, decoy, ours),
+            _marked_tasks(function) as (tasks, decoy, ours, work),
             fence(url, ours) as refused,
             Trace("Your run", ours) as trace,
             senders(ours) as (clients, insistent),
@@ -169,7 +170,7 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
             files(ours) as opened,
             pauses(function, scenario.pause, trace.now, ours) as slept,
             Watchdog(LIMIT, api.close) as watchdog,
-            Stillness(ours).watched() as stillness,
+            Stillness(ours, work).watched() as stillness,
         ):
             noted = Run(scenario, trace, clients=clients, refused=refused, blocks=watchdog.blocks)
             noted.pauses, noted.read, noted.written = slept, opened["read"], opened["written"]
@@ -337,7 +338,9 @@ def nested(value: Any, depth: int = 3) -> Iterator[Any]:
 
 
 @contextmanager
-def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyncio.Task[Any], Callable[[], bool]]]:
+def _marked_tasks(
+    function: Any,
+) -> Iterator[tuple[list[asyncio.Task[Any]], asyncio.Task[Any], Callable[[], bool], set[Future[Any]]]]:
     """Collects the tasks that the run makes, and no others: the kernel's own are on the same loop.
 
     Who asks asyncio for all tasks gets those, and a decoy that stands for the kernel's: a kernel whose tasks were
@@ -370,8 +373,8 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyn
     asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
     learners.update(dict.fromkeys(imported, own_tasks))
     try:
-        with owner(_mark, tasks) as ours:
-            yield tasks, decoy, ours
+        with owner(_mark, tasks) as (ours, work):
+            yield tasks, decoy, ours, work
     finally:
         asyncio.all_tasks = asyncio.tasks.all_tasks = all_tasks
         learners.update(dict.fromkeys(imported, all_tasks))

@@ -1,7 +1,7 @@
 """Tells when a run waits for what never comes: nothing of it goes on, and nothing is due."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -16,8 +16,10 @@ class Stillness:
     What the rest of the notebook does on the same loop is not the run's.
     """
 
-    def __init__(self, ours: Callable[[], bool]) -> None:
+    def __init__(self, ours: Callable[[], bool], work: Collection[object]) -> None:
+        """`work`: what pools of threads have to do for it."""
         self._ours = ours
+        self._work = work
         self._steps = self._steps_before = 0
         self._timers: list[asyncio.TimerHandle] = []
         self._threads = places()
@@ -57,7 +59,7 @@ class Stillness:
         now = asyncio.get_running_loop().time()
         self._timers = [timer for timer in self._timers if not timer.cancelled() and timer.when() > now]
         went_on, self._steps_before = self._steps != self._steps_before, self._steps
-        still = self._sees and not (in_flight or went_on or self._timers or at_work(self._threads))
+        still = self._sees and not (in_flight or went_on or self._timers or self._work or at_work(self._threads))
         self._looks = self._looks + 1 if still else 0
         return self._looks >= LOOKS
 

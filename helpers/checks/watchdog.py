@@ -157,7 +157,10 @@ def at_work(before: Places, *others: int) -> bool:
 
     Without the thread that asks, the `others`, and the workbook's own.
     """
-    own = {thread.ident for thread in threading.enumerate() if thread.name in OWN_THREADS}
+    threads = threading.enumerate()
+    if any(thread.name.startswith("AnyIO worker") for thread in threads):  # whether it has work is not to be seen
+        return True
+    own = {thread.ident for thread in threads if thread.name in OWN_THREADS}
     own.update((threading.get_ident(), *others))
     return any(not _at_ease(frame, before.get(thread)) for thread, frame in _frames().items() if thread not in own)
 
@@ -173,7 +176,7 @@ def _at_ease(frame: FrameType, before: CodeType | None) -> bool:
 
 def _does_work(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code is _POOL or "anyio" in Path(frame.f_code.co_filename).parts:
+        if frame.f_code is _POOL:
             return True
         frame = frame.f_back
     return False
