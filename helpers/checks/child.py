@@ -25,7 +25,7 @@ from ..wire.clients import is_sync
 from ..wire.exchange import Exchange
 from ..wire.failures import explain
 from .fence import fence
-from .judging import innermost
+from .raised import innermost
 
 _stays = ExitStack()  # the fence: also for threads that the program leaves running, until the process ends
 

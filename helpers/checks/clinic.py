@@ -7,8 +7,8 @@ from typing import Any
 from ..mock_api import Faults
 from ..timeline import Panel
 from ..words import duration
-from . import judging, shape
-from .judging import Finding, Findings
+from . import habits, judging, shape
+from .findings import Finding, Findings
 from .running import Run, Scenario
 from .tasks import PAUSE, QUESTIONS, SLACK, Task, a_dictionary, a_number, about
 
@@ -205,7 +205,9 @@ class WrongClock(AllAtOnce):
             yield Finding(
                 "wrong clock",
                 f"The calls took {duration(true)}, and the result says {duration(seconds)}.",
-                "The clock has to be read again after the answers are there, which is after the `await`.",
+                habits.clock_advice(
+                    run, "The clock has to be read again after the answers are there, which is after the `await`."
+                ),
             )
         answers = run.result["answers"]
         if not isinstance(answers, list | tuple):

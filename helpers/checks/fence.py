@@ -84,7 +84,13 @@ def _listen() -> None:
         _listens = True
 
 
+listeners: list[Callable[..., None]] = []  # told of each file that is opened
+
+
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open":
+        for listener in list(listeners):
+            listener(*arguments)
     if _looks and (asked := EVENTS.get(event)):
         for look in list(_looks):
             look(asked, arguments, {})

@@ -6,36 +6,26 @@ A judgement is a generator of findings. A task chains several; the first finding
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-import openai
 from openai.types.chat import ChatCompletion
 
-from ..errors import WorkbookError
-from ..wire.failures import explain
 from ..wire.trace import Call
 from ..words import duration, one_line
+from .changes import MEND, how_changed
 from .fence import PROGRAM
+from .findings import Finding, Findings, in_words, kind_of, listed, many, share, short
+from .raised import first_line, in_line, innermost, last_line, line_of, raised
 from .running import LIMIT, MOST_TRIES, Run, nested
-from .watchdog import Line, own_line
+from .stillness import Waiting
+from .watchdog import Line
 
 BLOCKED = 0.15  # seconds; an event loop that stood still for longer was blocked
 IDLE = 0.15  # share of the time that slots may stand empty while questions wait
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One sentence on what was seen, one on where to look. `kind` is a name for programs."""
-
-    kind: str
-    seen: str
-    look: str
-    broken: bool = False  # it raised
-
-
-Findings = Iterator[Finding]
 Span = tuple[float, float]  # from second, to second
 
 
@@ -60,17 +50,26 @@ def it_ended(run: Run) -> Findings:
             "Your function cancelled tasks that it did not make: asyncio.all_tasks() has the notebook's own, too.",
             "Keep a list of the tasks that you make, and cancel those: without its own, a kernel runs no more cells.",
         )
+    if run.stuck_at and run.locked:
+        yield Finding(
+            "endless",
+            f"Your function stands still in {_line(run)}: a lock of threads stops the whole event loop there, and with "
+            "it whoever could open that lock. So it was stopped.",
+            "asyncio has its own: `asyncio.Semaphore`, `asyncio.Lock`, `asyncio.Queue`, with `async with` or `await`.",
+        )
     if run.stuck_at:
         yield Finding(
             "endless",
             f"After {LIMIT:g} seconds your function was still busy in {_line(run)}, so it was stopped.",
             "Ask yourself what ends that loop; and whatever waits has to wait with `await`, or nothing else can run.",
         )
+    if run.waits_for_ever is not None:
+        yield _waits_for_ever(run, run.waits_for_ever)
     if not run.ended and run.scenario.cancelled_after < LIMIT:
         yield Finding(
             "cancelling swallowed",
             "Your function was cancelled from outside, and went on all the same; so it was stopped.",
-            "A bare `except` also catches the CancelledError: name the errors that you mean, or `raise` it again.",
+            NAME_THE_ERRORS,
         )
     if not run.ended:
         sent = Counter(pair for call in run.calls if (pair := asks(run, call)) for _ in call.attempts)
@@ -82,96 +81,77 @@ def it_ended(run: Run) -> Findings:
                 f"{MOST_TRIES} requests; so it was stopped.",
                 "Give up after a few tries: `for attempt in range(3)` in place of `while True`.",
             )
-        asked = {pair for call in run.calls if call.outcome == "ok" and (pair := asks(run, call))}
-        missing = len(set(_pairs(run)) - asked)
-        if not run.calls:
-            so_far, look = "it had sent no call", "Something waits before the first call: what does it wait for?"
-        elif missing:
-            so_far = f"{_number(missing)} of its calls had no answer"
-            look = "Something waits for what never comes: is every slot given back that was taken?"
-        else:
-            so_far = "all its calls had been answered"
-            look = "Something waits for more: what ends your workers, or your loop, when all is done?"
+        if run.deaf:
+            yield Finding(
+                "cancelling swallowed",
+                f"Your function cancelled a task of its own (`{run.deaf[0]}`), which went on all the same; after "
+                f"{LIMIT:g} seconds it was stopped.",
+                NAME_THE_ERRORS,
+            )
+        if run.calls and not any(asks(run, call) for call in run.calls):
+            yield Finding(
+                "another question",
+                f"After {LIMIT:g} seconds your function had not ended, and so was stopped: it asked "
+                f"“{short(run.calls[0].question)}” and others, which the check did not give it.",
+                "Use its parameters: the check gives other questions, or the name of another file, than the notebook.",
+            )
+        so_far, look = _so_far(run)
         yield Finding(
             "endless", f"After {LIMIT:g} seconds your function had not ended, and {so_far}; so it was stopped.", look
         )
+    if isinstance(error := innermost(run.error), asyncio.CancelledError) and not run.cancelled:
+        yield Finding(
+            "awaited a cancelled task",
+            f"Your function awaited a task that was cancelled{in_line(first_line(error))}, and ended with its "
+            "CancelledError.",
+            "`await asyncio.gather(*tasks, return_exceptions=True)` waits for cancelled tasks, and raises nothing.",
+            broken=True,
+        )
     if run.error is not None:
-        yield _raised(run.error)
+        yield raised(run.error)
+
+
+NAME_THE_ERRORS = "A bare `except` also catches the CancelledError: name the errors that you mean, or `raise` it again."
+WHAT_ENDS_A_WAIT = {
+    "Queue.join": "`queue.join()` waits until `queue.task_done()` was called once for each entry: is that missing?",
+    "Semaphore.acquire": "Who takes a slot has to give it back: `async with slots:` does both, `acquire()` only takes.",
+    "Lock.acquire": "A lock lets one in, and not even its owner a second time: `async with lock:` gives it back.",
+    "Queue.put": "The queue is full, and nobody takes from it: start who takes first, or leave out `maxsize`.",
+    "Queue.get": "The queue is empty, and nothing more comes: end your workers then, by `while not queue.empty():`.",
+    "Event.wait": "Somebody has to call `set()` on this event.",
+    "Condition.wait": "Somebody has to call `notify()` on this condition.",
+}
+
+
+def _waits_for_ever(run: Run, waiting: Waiting) -> Finding:
+    so_far, look = _so_far(run)
+    where = f", in {_place(waiting.line)}" if waiting.line else ""
+    return Finding(
+        "endless",
+        f"Your function waits for something that never comes{where}: {so_far}, and nothing of it goes on. So it was "
+        "stopped.",
+        WHAT_ENDS_A_WAIT.get(waiting.what, look),
+    )
+
+
+def _so_far(run: Run) -> tuple[str, str]:
+    """What had come of its calls when a function was stopped, and what to ask oneself then."""
+    if not run.calls:
+        return "it had sent no call", "Something waits before the first call: what does it wait for?"
+    asked = {pair for call in run.calls if call.outcome == "ok" and (pair := asks(run, call))}
+    if missing := len(set(_pairs(run)) - asked):
+        what = f"{in_words(missing)} of its calls had no answer"
+        return what, "Something waits for what never comes: is every slot given back that was taken?"
+    what = "all its calls had been answered"
+    return what, "Something waits for more: what ends your workers, or your loop, when all is done?"
 
 
 def _line(run: Run) -> str:
-    line = run.stuck_at or max(run.blocks).line
+    return _place(run.stuck_at or max(run.blocks).line)
+
+
+def _place(line: Line) -> str:
     return f"line {line.number} of its cell (`{one_line(line.code, 60)}`)"
-
-
-def innermost(error: BaseException | None) -> BaseException | None:
-    """The first error in a group of errors; another one as it is."""
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
-    return error
-
-
-def _raised(error: BaseException | None) -> Finding:
-    error = innermost(error)
-    assert error is not None
-    name, said = type(error).__name__, one_line(str(error), 160)
-    look = "Run your function by itself in a cell: the traceback shows the way there."
-    if advice := next((advice for sign, advice in _SIGNS if sign in f"{name}: {said}"), None):
-        look = advice
-    elif isinstance(error, WorkbookError):
-        said, look = error.happened, error.what_to_do
-    elif isinstance(error, openai.OpenAIError):
-        explained = explain(error)
-        passing = isinstance(error, (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError))
-        said = explained.happened
-        look = "A call may fail: decide what your function does then." if passing else explained.what_to_do
-    what = f"{name}: {said}" if said else name
-    return Finding("raised", f"Your function raised an error{_line_of(error)}: {what}", look, broken=True)
-
-
-_STAR = "Give gather the calls without `await`, and a star before a list, a generator or a map: `gather(*calls)`."
-_TEXT = "`response.choices[0].message.content`."
-_NOTHING = "What stands behind `await` gives nothing to wait for. A pause: `await asyncio.sleep(…)`, not `time.sleep`."
-_SIGNS = [
-    ("asyncio.run() cannot be called", "The notebook's event loop is running already: write `await …` in its place."),
-    ("'coroutine' object", "An `await` is missing before the call that made this coroutine."),
-    ("'_GatheringFuture' object", "An `await` is missing before `asyncio.gather(…)`."),
-    ("APIRemovedInV1", "The SDK was called like that before its version 1: now `client.chat.completions.create(…)`."),
-    ("client has been closed", "The client was closed before its calls were done: `await` them inside `async with`."),
-    ("context manager protocol", "Write `async with` in place of `with`: what begins and ends here has to be awaited."),
-    ("await wasn't used with future", "An `await` is missing before `asyncio.gather(…)`."),
-    ("Passing coroutines is forbidden", "Make tasks of them first, and keep them: `asyncio.create_task(…)` for each."),
-    ("InvalidStateError", "A task has no result before it is done: ask `task.done()`, or only those that are."),
-    ("'_asyncio.Task' object", "A task is not its result yet: `await` it, or ask `task.result()` when it is done."),
-    ("unhashable type: 'list'", "`gather` takes calls, not a list of them: put a star before it, `gather(*calls)`."),
-    ("a coroutine or an awaitable is required", _STAR),
-    ("Task got bad yield", _STAR),  # of a generator, before 3.12
-    ("has no attribute 'error'", "Since its version 1 the SDK has its errors in openai itself: `openai.OpenAIError`."),
-    ("'ChatCompletion' object is not subscriptable", f"A response has attributes, no keys: {_TEXT}"),
-    ("'list' object has no attribute 'message'", f"`choices` is a list, whose first entry has the message: {_TEXT}"),
-    ("'builtin_function_or_method' object has no", "`from time import time` hides the module: write `import time`."),
-    ("NoneType can't be used in 'await' expression", _NOTHING),
-    ("'NoneType' object can't be awaited", _NOTHING),  # 3.14
-    ("can't be used in 'await' expression", "What stands behind `await` is no coroutine: is it the ordinary client?"),
-    ("object can't be awaited", "What stands behind `await` is no coroutine: is it the ordinary client?"),  # 3.14
-    ("is not defined", "Check the spelling, and that the cell which defines or imports it has been run."),
-    ("CancelledError", "Your function was cancelled, perhaps by itself: cancel only the tasks that you made."),
-    ("TimeoutError", "The time was up, and nobody caught that: decide what your function returns then."),
-]  # fmt: skip
-
-
-def _last_line(error: BaseException) -> Line | None:
-    """The last line of the learner's own that the error passed through."""
-    found, traceback = None, error.__traceback__
-    while traceback is not None:
-        found = own_line(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno) or found
-        traceback = traceback.tb_next
-    return found
-
-
-def _line_of(error: BaseException) -> str:
-    found = _last_line(error)
-    return f" in line {found.number} (`{one_line(found.code, 60)}`)" if found else ""
 
 
 def it_awaited(run: Run) -> Findings:
@@ -218,12 +198,13 @@ def it_asked(run: Run) -> Findings:
             "Your function ended without sending a single call.",
             "Send each question with `await client.chat.completions.create(…)`; the notebook shows a whole call.",
         )
-    for call in run.calls:
-        if (several := sum(question in call.question for question in set(run.scenario.questions))) > 1:
+    for texts in run.texts:
+        if (several := sum(any(question in text for text in texts) for question in set(run.scenario.questions))) > 1:
             yield Finding(
                 "one call for all",
-                f"One of your calls asks {_number(several)} questions together.",
-                "Make a call for each question: only then each has an answer of its own, and they wait together.",
+                f"One of your calls asks {in_words(several)} questions together.",
+                "Make a call for each question, with one message: only then each has an answer of its own, and they "
+                "wait together.",
             )
     wanted = Counter(_pairs(run))
     asked = Counter(pair for call in run.calls if (pair := asks(run, call)) is not None)
@@ -232,7 +213,7 @@ def it_asked(run: Run) -> Findings:
         if models and call.model not in models:
             yield Finding(
                 "another model",
-                f"Your function asked {call.model}, and the check gave it {_listed(models)}.",
+                f"Your function asked {call.model}, and the check gave it {listed(models)}.",
                 "Use the parameter for the models: the check gives other ones than the notebook.",
             )
         yield Finding(
@@ -245,8 +226,8 @@ def it_asked(run: Run) -> Findings:
         model, question = twice[0]
         yield Finding(
             "the same again",
-            f"{_number(asked[twice[0]]).capitalize()} of your calls asked {model or 'the model'} “{short(question)}”, "
-            f"and {_many(len(missing), 'call')} never came.",
+            f"{in_words(asked[twice[0]]).capitalize()} of your calls asked {model or 'the model'} “{short(question)}”, "
+            f"and {many(len(missing), 'call')} never came.",
             "Each call needs its own question, in its own list of messages: do they all use one variable?",
         )
     if missing:
@@ -254,8 +235,14 @@ def it_asked(run: Run) -> Findings:
         what = f"{model} was" if model else f"“{short(question)}” was"
         yield Finding(
             "not asked",
-            f"{_share(len(missing), wanted.total(), 'call')} never came: {what} not asked.",
+            f"{share(len(missing), wanted.total(), 'call')} never came: {what} not asked.",
             "Go through all that the function was given; and see that one failure does not end the loop.",
+        )
+    if twice and run.deaf:
+        yield Finding(
+            "cancelling swallowed",
+            f"A task of your function was cancelled (`{run.deaf[0]}`), and asked “{short(twice[0][1])}” once more.",
+            NAME_THE_ERRORS,
         )
     if twice and not run.scenario.repeats:
         model, question = twice[0]
@@ -273,7 +260,7 @@ def loop_stayed_free(run: Run) -> Findings:
         where = f", in {_line(run)}" if run.blocks else ""
         yield Finding(
             "blocked loop",
-            f"The ordinary client sent {_many(len(calls), 'call')} from inside your coroutine{where}: "
+            f"The ordinary client sent {many(len(calls), 'call')} from inside your coroutine{where}: "
             "while it waits, the event loop is blocked and nothing else can run.",
             "Use `AsyncOpenAI`, and `await` its calls.",
         )
@@ -290,9 +277,11 @@ def one_client(run: Run) -> Findings:
     if len(run.clients) > 1:
         yield Finding(
             "many clients",
-            f"{len(run.clients)} clients sent your {_many(len(run.calls), 'call')}: each had to open a connection of "
+            f"{len(run.clients)} clients sent your {many(len(run.calls), 'call')}: each had to open a connection of "
             "its own.",
-            "Make one client before the calls, and give it to all of them.",
+            "Use your function's parameter `client` for all of them: whoever gives it also closes it."
+            if run.given
+            else "Make one client before the calls, and give it to all of them.",
         )
     if run.given and run.clients and not any(client is run.given for client in run.clients):
         yield Finding(
@@ -329,15 +318,15 @@ def at_once(run: Run, spans: Sequence[Span] | None = None) -> Findings:
         slowest = max(end - start for start, end in spans)
         yield Finding(
             "one by one",
-            f"Your {_number(len(spans))} calls were in flight one after the other: {duration(whole(spans))}, where the "
-            f"slowest took {duration(slowest)}.",
+            f"Your {in_words(len(spans))} calls were in flight one after the other: {duration(whole(spans))}, where "
+            f"the slowest took {duration(slowest)}.",
             "An `await` in a loop waits before the next call is sent: start all of them first (gather, TaskGroup, "
             "create_task), then wait.",
         )
     if most < len(spans):
         yield Finding(
             "too few in flight",
-            f"Of your {_number(len(spans))} calls only {most} were in flight at the same time.",
+            f"Of your {in_words(len(spans))} calls only {most} were in flight at the same time.",
             "Start all of them before you wait for the first answer.",
         )
 
@@ -372,6 +361,14 @@ def no_idle_slots(run: Run, limit: int) -> Findings:
     begin, last = min(start for start, _ in spans), max(start for start, _ in spans)
     busy = sum(min(end, last) - start for start, end in spans)
     idle = 1 - busy / (limit * (last - begin)) if last > begin else 0.0
+    paused = sum(max(0.0, min(end, last) - max(start, begin)) for start, end in run.pauses)
+    if idle > IDLE and paused / (limit * (last - begin)) > idle / 2:
+        yield Finding(
+            "idle slots",
+            f"While questions were waiting, {idle:.0%} of your {limit} slots stood empty: your function paused.",
+            "A pause inside `async with slots:` keeps the slot from all others: put it behind that block, or leave it "
+            "out.",
+        )
     if idle > IDLE:
         yield Finding(
             "idle slots",
@@ -381,15 +378,15 @@ def no_idle_slots(run: Run, limit: int) -> Findings:
         )
 
 
-def nothing_left(run: Run) -> Findings:
-    """When the function returned, nothing of it was running."""
+def nothing_left(run: Run, look: str = "") -> Findings:
+    """When the function returned, nothing of it was running. `look`: what the task says to that."""
     if run.left or run.in_flight:
-        names = _listed(dict.fromkeys(run.left))
-        what = f"{_many(len(run.left), 'task')} of it ({names})" if run.left else "some of its calls"
+        names = listed(dict.fromkeys(run.left))
+        what = f"{many(len(run.left), 'task')} of it ({names})" if run.left else "some of its calls"
         yield Finding(
             "left running",
             f"Your function returned while {what} went on running: each call is paid for, and its answer is lost.",
-            "Is an `await` missing, before gather perhaps? What you don't need any more you cancel, then await.",
+            look or "Is an `await` missing, before gather perhaps? What you need no more you cancel, then await.",
         )
 
 
@@ -405,13 +402,13 @@ def cancelled_well(run: Run) -> Findings:
 
 def with_nothing(run: Run, result: Any, parameter: str) -> Findings:
     """It was given nothing to ask, and returned that; in place of None it may raise an error, if it does so itself."""
-    if result is None and run.error is not None and (line := _last_line(run.error)) and line.code.startswith("raise"):
+    if result is None and run.error is not None and (line := last_line(run.error)) and line.code.startswith("raise"):
         return
     if run.error is not None:
         name = type(innermost(run.error)).__name__
         yield Finding(
             "empty list",
-            f"With an empty list of {parameter} your function raised {name}{_line_of(run.error)}.",
+            f"With an empty list of {parameter} your function raised {name}{line_of(run.error)}.",
             f"Return {result!r} before anything waits: `if not {parameter}: return {result!r}`.",
             broken=True,
         )
@@ -445,7 +442,7 @@ def a_list(run: Run, length: int, of_what: str) -> Findings:
     elif len(result) != length:
         yield Finding(
             "answers lost" if len(result) < length else "too many results",
-            f"Your list has {_many(len(result), 'entry')}, where {length} belong.",
+            f"Your list has {many(len(result), 'entry')}, where {length} belong.",
             "There is one entry for each, also for a call that failed.",
         )
     elif errors := [entry for entry in result if isinstance(entry, BaseException)]:
@@ -468,13 +465,13 @@ def dictionary(value: Any, keys: Sequence[str], what: str = "What your function 
         yield Finding(
             "wrong type",
             f"{what} is {kind_of(value)}, and a dictionary is needed.",
-            f"It has the keys {_listed(keys)}.",
+            f"It has the keys {listed(keys)}.",
         )
     elif missing := [key for key in keys if key not in value]:
         yield Finding(
             "wrong keys",
-            f"A dictionary of yours has no key {missing[0]!r}; it has {_listed(map(repr, value)) or 'none'}.",
-            f"The keys are {_listed(map(repr, keys))}, spelled like that.",
+            f"A dictionary of yours has no key {missing[0]!r}; it has {listed(map(repr, value)) or 'none'}.",
+            f"The keys are {listed(map(repr, keys))}, spelled like that.",
         )
 
 
@@ -508,6 +505,14 @@ def answers_fit(run: Run, answers: Sequence[Any], pairs: Sequence[tuple[str, str
 
 def _unfitting(run: Run, pair: tuple[str, str], answer: str, whose: str, came: dict[tuple[str, str], str]) -> Finding:
     others = [other for other, text in came.items() if text.strip() == answer.strip()]
+    if not others and (how := how_changed(came.get(pair, ""), answer)):
+        return Finding(
+            "text changed",
+            f"The answer {whose} is not in your result as it came: {how}.",
+            "Take the text as it is, `response.choices[0].message.content`."
+            if run.scenario.target == Path()
+            else MEND[how],
+        )
     if others:
         model, question = others[0]
         other = f"of {model}" if model != pair[0] else f"to “{short(question)}”"
@@ -580,39 +585,3 @@ def most_at_once(spans: Iterable[Span]) -> int:
 def whole(spans: Sequence[Span]) -> float:
     """Seconds from the first's start to the last one's end."""
     return max(end for _, end in spans) - min(start for start, _ in spans)
-
-
-# ---- words ---------------------------------------------------------------------------------------------------------
-
-_NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-
-
-def _number(count: int) -> str:
-    return _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
-
-
-def _many(count: int, what: str) -> str:
-    plural = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
-    return f"{_number(count)} {what if count == 1 else plural}"
-
-
-def _share(count: int, of: int, what: str) -> str:
-    return f"{_number(count).capitalize()} of {_number(of)} {what}s" if of > 1 else f"The {what}"
-
-
-def _listed(values: Iterable[object]) -> str:
-    return ", ".join(map(str, values))
-
-
-def short(text: str) -> str:
-    return one_line(text, 50)
-
-
-def kind_of(value: object) -> str:
-    if value is None:
-        return "None"
-    if isinstance(value, BaseException):
-        return f"the error {type(value).__name__}"
-    name = {"str": "a string", "dict": "a dictionary", "int": "a number", "float": "a number", "set": "a set"}
-    kind = type(value).__name__
-    return name.get(kind, f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}")

@@ -3,7 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -13,8 +13,10 @@ _thread = threading.local()  # its `owner`: who started this thread, or gave it 
 
 
 @contextmanager
-def owner(mark: ContextVar[object], run: object) -> Iterator[Callable[[], bool]]:
+def owner(mark: ContextVar[object], run: object) -> Iterator[tuple[Callable[[], bool], set[Future[Any]]]]:
     """Gives a function that says whether what calls it belongs to `run`, which has set `mark` to itself.
+
+    And the work of its that pools of threads have to do, or are doing.
 
     Tasks hand the mark on to their tasks; here threads do so too, and pools of threads, whoever made those. Of a thread
     that came to be in another way, it counts whether it was there before.
@@ -22,6 +24,7 @@ def owner(mark: ContextVar[object], run: object) -> Iterator[Callable[[], bool]]
     before = _threads()
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
     other = object()
+    work = set[Future[Any]]()
 
     def ours() -> bool:
         found = mark.get()
@@ -37,12 +40,17 @@ def owner(mark: ContextVar[object], run: object) -> Iterator[Callable[[], bool]]
         start(thread)
 
     def submit_owned(pool: ThreadPoolExecutor, function: Any, /, *arguments: Any, **named: Any) -> Any:
-        return submit(pool, _owned, mark, now(), function, *arguments, **named)
+        whose = now()
+        future = submit(pool, _owned, mark, whose, function, *arguments, **named)
+        if whose is run:
+            work.add(future)
+            future.add_done_callback(work.discard)
+        return future
 
     threading.Thread.start = start_owned  # type: ignore[method-assign,assignment]
     ThreadPoolExecutor.submit = submit_owned  # type: ignore[method-assign,assignment]
     try:
-        yield ours
+        yield ours, work
     finally:
         threading.Thread.start = start  # type: ignore[method-assign]
         ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..words import counted, duration, one_line
 from .fence import PROGRAM
-from .judging import Finding, Findings, short
+from .findings import Finding, Findings, short
 from .processes import ProgramRun, Request, Start
 
 # ---- before it is run ----------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from .. import session
 from ..timeline import Bar, Panel, Row
 from ..words import counted, duration
 from . import shape
-from .judging import Finding, Findings, most_at_once, short
+from .findings import Finding, Findings, short
+from .judging import most_at_once
 from .on_disk import OnDisk, Unreadable, read_answers
 from .processes import SPACED, ProgramAPI, ProgramRun, Request, Start, start
 from .program_faults import asked_once, asks, it_ended, it_got_answers, it_sent, not_twice

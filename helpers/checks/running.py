@@ -2,24 +2,20 @@
 
 import asyncio
 import ctypes
-import gc
 import inspect
 import math
-import re
-import sys
 import traceback
-import warnings
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import anyio
 import httpx2
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
@@ -27,13 +23,25 @@ from .. import session
 from ..catalog import Model
 from ..mock_api import Faults, MockAPI
 from ..mock_api.api import Served
+from ..mock_api.exchange import Reply
 from ..timeline import Panel
-from ..wire import send
-from ..wire.exchange import Exchange
+from ..wire.bodies import read_json
 from ..wire.trace import Call, Trace
 from .fence import fence
+from .noting import (
+    Span,
+    files,
+    forgotten,
+    left_open,
+    names_seen_by,
+    names_used_by,
+    pauses,
+    senders,
+    warned,
+)
 from .owner import owner
-from .watchdog import Block, Line, TimeUp, Watchdog, own_line
+from .stillness import Stillness, Waiting, waiting
+from .watchdog import Block, Line, TimeUp, Watchdog
 
 LIMIT = 5.0  # seconds for one run
 LOOK = 0.1  # seconds between two looks whether it has begun to go round in circles
@@ -74,6 +82,12 @@ class ExamAPI(MockAPI):
         super().__init__()
         super().reset(faults=scenario.faults)
         self._scenario = scenario
+        self.texts: list[list[str]] = []
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        asked = read_json(body)
+        self.texts.append(list(_strings(asked.get("messages") or asked.get("input"))))
+        return super().handle(method, path, headers, body)
 
     def reset(self, seed: int | None = None, faults: Faults | None = None) -> None:
         """Once, at its beginning; a `connect()` or `faults(…)` in the learner's function changes nothing."""
@@ -83,6 +97,9 @@ class ExamAPI(MockAPI):
     def latency(self, model: Model, question: str, rng: Random) -> tuple[float, float]:
         seconds = self._scenario.seconds
         return seconds.get(question, seconds.get(model.name, LATENCY)), 0.0
+
+    def haste(self, effort: str) -> float:
+        return 1.0  # the scenario's seconds are those of any model
 
     def topic(self, question: str) -> str:
         # a prompt may stand around it
@@ -116,6 +133,16 @@ class Run:
     ended: bool = True  # within the limit
     awaitable: bool = False  # whether calling the function gave something to await
     stuck_at: Line | None = None
+    locked: bool = False  # it was stuck in a lock of threads that nobody could open any more
+    waits_for_ever: Waiting | None = None  # where it waited for what could not come
+    cancelled: bool = False  # somebody cancelled the function itself, and not a task that it awaits
+    deaf: list[str] = field(default_factory=list)  # tasks that were cancelled, and go on
+    pauses: list[Span] = field(default_factory=list)
+    read: list[Path] = field(default_factory=list)  # the files that it opened
+    written: list[Path] = field(default_factory=list)
+    left_open: list[Path] = field(default_factory=list)  # and did not close
+    texts: list[list[str]] = field(default_factory=list)  # of each request: all that its messages say
+    names: frozenset[str] = frozenset()  # that its code uses
 
     @property
     def calls(self) -> list[Call]:
@@ -130,48 +157,55 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
 
     Afterwards nothing of it is running, and the session is what it was.
     """
-    api = ExamAPI(scenario)
+    api, names = ExamAPI(scenario), names_used_by(function)
+    if "responses" in names:  # the SDK imports it at its first use, for half a second: none of the function's time
+        import_module("openai.resources.responses")
     async with session.answered_by(api) as url:
         with (
-            _marked_tasks(function) as (tasks, decoy, ours),
+            _marked_tasks(function) as (tasks, decoy, ours, work),
             fence(url, ours) as refused,
             Trace("Your run", ours) as trace,
-            _senders(ours) as clients,
-            _warnings() as warned,
-            _pauses(function, scenario.pause, ours),
+            senders(ours) as (clients, insistent),
+            warned() as warnings,
+            files(ours) as opened,
+            pauses(function, scenario.pause, trace.now, ours) as slept,
             Watchdog(LIMIT, api.close) as watchdog,
+            Stillness(ours, work).watched() as stillness,
         ):
             noted = Run(scenario, trace, clients=clients, refused=refused, blocks=watchdog.blocks)
-            async with AsyncExitStack() as opened:
+            noted.pauses, noted.read, noted.written = slept, opened["read"], opened["written"]
+            noted.texts, noted.names = api.texts, names
+            async with AsyncExitStack() as stack:
                 arguments = scenario.arguments
                 if scenario.client:
                     noted.given = DefaultAsyncHttpxClient()
-                    client = await opened.enter_async_context(AsyncOpenAI(http_client=noted.given))
+                    client = await stack.enter_async_context(AsyncOpenAI(http_client=noted.given))
                     arguments = (client, *arguments)
                 token = _mark.set(tasks)
                 task = asyncio.get_running_loop().create_task(_start(noted, function, arguments))
                 _mark.reset(token)
                 began = trace.now()
                 try:
-                    await _end_or_limit(task, api, min(LIMIT, scenario.cancelled_after))
-                    if not task.done() and trace.now() - began >= scenario.cancelled_after:
+                    if await _end_or_limit(task, noted, api, stillness, min(LIMIT, scenario.cancelled_after)):
+                        noted.waits_for_ever = waiting([*(each for each in tasks if each is not task), task])
+                    elif not task.done() and trace.now() - began >= scenario.cancelled_after:
                         task.cancel()
                         await asyncio.wait({task}, timeout=LAST_WORDS)
                     noted.seconds = trace.now() - began
                     noted.ended = task.done()
-                    await _note_what_runs(noted, [each for each in tasks if each is not task])
+                    await _note_what_runs(noted, [each for each in tasks if each is not task], insistent)
                     noted.panel = trace.panel()
                     noted.client_closed = scenario.client and client.is_closed()
                 finally:
                     api.close()
                     noted.cancelled_others = decoy.cancelled() or bool(decoy.cancelling())
                     await _end([*tasks, decoy])
-            noted.stuck_at = watchdog.stuck_at
+            noted.stuck_at, noted.locked = watchdog.stuck_at, watchdog.locked
             if task.done():
                 _note_outcome(noted, task)
             for each in tasks:
                 _give_up(each)
-        noted.forgotten = _forgotten(warned)
+        noted.forgotten, noted.left_open = forgotten(warnings), left_open(warnings)
         noted.served = list(api.served)
     return noted
 
@@ -185,23 +219,32 @@ async def _start(noted: Run, function: Callable[..., Any], arguments: tuple[Any,
         raise RuntimeError(f"{type(error).__name__}: your function wanted to end the whole program.") from error
 
 
-async def _end_or_limit(task: asyncio.Task[Any], api: ExamAPI, limit: float) -> None:
-    """Waits until a task has ended, or needs no more time to show that it will not; `limit` seconds at most."""
+async def _end_or_limit(task: asyncio.Task[Any], noted: Run, api: ExamAPI, stillness: Stillness, limit: float) -> bool:
+    """Waits until a task has ended, or needs no more time to show that it will not; `limit` seconds at most.
+
+    Whether it waits for what never comes.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + limit
     while not task.done() and loop.time() < until:
         await asyncio.wait({task}, timeout=min(LOOK, max(0.0, until - loop.time())))
         if max(Counter(served.question for served in api.served).values(), default=0) > MOST_TRIES:
-            return
+            break
+        in_flight = any(call.outcome == "running" for call in noted.calls) or len(api.served) > noted.trace.requests
+        if stillness.lasts(in_flight) and not task.done():
+            return True
+    return False
 
 
-async def _note_what_runs(noted: Run, tasks: list[asyncio.Task[Any]]) -> None:
+async def _note_what_runs(noted: Run, tasks: list[asyncio.Task[Any]], insistent: list[asyncio.Task[Any]]) -> None:
     for _ in range(5):  # whoever was cancelled tells those it waits for
         await asyncio.sleep(0)
     running = [task for task in tasks if not task.done() and not task.cancelling()]
     noted.left = [name for task in running if (name := _name(task)) is not None]
     if cancelled := [task for task in tasks if not task.done() and task.cancelling()]:
         await asyncio.wait(cancelled, timeout=LAST_WORDS)
+    deaf = [*(task for task in cancelled if not task.done()), *insistent]
+    noted.deaf = [name for task in dict.fromkeys(deaf) if (name := _name(task))]
     noted.in_flight = [call for call in noted.calls if call.outcome == "running"]
 
 
@@ -253,7 +296,11 @@ def _note_outcome(noted: Run, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and not task.exception():
             _close(task.result())
     elif task.cancelled():
-        noted.error = asyncio.CancelledError()
+        noted.cancelled = bool(task.cancelling())
+        try:
+            task.result()
+        except asyncio.CancelledError as cancelling:
+            noted.error = cancelling
     elif isinstance(task.exception(), TimeUp):
         noted.ended = False
     elif error := task.exception():
@@ -271,6 +318,11 @@ def _give_up(task: asyncio.Task[Any]) -> None:
         _close(getattr(error, "obj", None))
 
 
+def _strings(value: Any) -> Iterator[str]:
+    """The texts in what was sent."""
+    return (each for each in nested(value, depth=4) if isinstance(each, str))
+
+
 def _close(value: Any) -> None:
     if inspect.iscoroutine(value):
         value.close()  # it will not be awaited any more, and Python need not warn of that
@@ -286,7 +338,9 @@ def nested(value: Any, depth: int = 3) -> Iterator[Any]:
 
 
 @contextmanager
-def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyncio.Task[Any], Callable[[], bool]]]:
+def _marked_tasks(
+    function: Any,
+) -> Iterator[tuple[list[asyncio.Task[Any]], asyncio.Task[Any], Callable[[], bool], set[Future[Any]]]]:
     """Collects the tasks that the run makes, and no others: the kernel's own are on the same loop.
 
     Who asks asyncio for all tasks gets those, and a decoy that stands for the kernel's: a kernel whose tasks were
@@ -314,97 +368,15 @@ def _marked_tasks(function: Any) -> Iterator[tuple[list[asyncio.Task[Any]], asyn
     handler = loop.get_exception_handler()
     loop.set_task_factory(make)
     loop.set_exception_handler(handle)
-    learners = _globals(function)
+    learners = names_seen_by(function)
     imported = [name for name, value in learners.items() if value is all_tasks]
     asyncio.all_tasks = asyncio.tasks.all_tasks = own_tasks  # type: ignore[assignment]
     learners.update(dict.fromkeys(imported, own_tasks))
     try:
-        with owner(_mark, tasks) as ours:
-            yield tasks, decoy, ours
+        with owner(_mark, tasks) as (ours, work):
+            yield tasks, decoy, ours, work
     finally:
         asyncio.all_tasks = asyncio.tasks.all_tasks = all_tasks
         learners.update(dict.fromkeys(imported, all_tasks))
         loop.set_task_factory(before)
         loop.set_exception_handler(handler)
-
-
-@contextmanager
-def _pauses(function: Any, share: float, ours: Callable[[], bool]) -> Iterator[None]:
-    """Shortens the pauses before another try, the learner's and the SDK's: however patient they are, they need no time.
-
-    Only what is no time that a task judges by: latencies and time limits stay as they are.
-    """
-    asleep, of_anyio = asyncio.sleep, anyio.sleep
-
-    async def sleep(delay: float, *result: Any, **named: Any) -> Any:
-        return await asleep(delay * share if ours() else delay, *result, **named)
-
-    if share == 1:
-        yield
-        return
-    learners = _globals(function)
-    imported = {name: value for name, value in learners.items() if value is asleep or value is of_anyio}
-    try:
-        asyncio.sleep = anyio.sleep = sleep
-        learners.update(dict.fromkeys(imported, sleep))
-        yield
-    finally:
-        asyncio.sleep, anyio.sleep = asleep, of_anyio
-        learners.update(imported)
-
-
-def _globals(function: Any) -> dict[str, Any]:
-    """The names that a function sees: of a `functools.partial` its function's, of an object its class's `__call__`."""
-    while isinstance(function, partial):
-        function = function.func
-    found = getattr(function, "__globals__", None) or getattr(type(function).__call__, "__globals__", {})
-    return dict[str, Any]() if found is None else found
-
-
-@contextmanager
-def _senders(ours: Callable[[], bool]) -> Iterator[list[Any]]:
-    """Collects the clients that send something for the run, each once."""
-    clients: list[Any] = []
-
-    def note(exchange: Exchange, client: object) -> None:
-        if ours() and not any(client is each for each in clients):
-            clients.append(client)
-
-    send.observers.append(note)
-    try:
-        yield clients
-    finally:
-        send.observers.remove(note)
-
-
-_NEVER_AWAITED = re.compile(r"coroutine '(.+)' was never awaited")
-_MADE_AT = re.compile(r'File "(.+)", line (\d+)')
-
-
-@contextmanager
-def _warnings() -> Iterator[list[warnings.WarningMessage]]:
-    """Keeps back what Python warns of; in the end all is passed on but the coroutines that nobody awaited."""
-    depth = sys.get_coroutine_origin_tracking_depth()
-    sys.set_coroutine_origin_tracking_depth(2)  # the warning says where it was made, perhaps by the SDK's wrapper
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.filterwarnings("always", message="coroutine .* was never awaited")
-            yield caught
-            gc.collect()  # what nobody awaited is told now, and not whenever Python comes to it
-    finally:
-        sys.set_coroutine_origin_tracking_depth(depth)
-    for warning in caught:
-        if not _NEVER_AWAITED.match(str(warning.message)):
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-
-
-def _forgotten(caught: list[warnings.WarningMessage]) -> list[str]:
-    """The names of the learner's coroutines that were never awaited; a library may leave some of its own."""
-    names = []
-    for text in (str(warning.message) for warning in caught):
-        match, made_at = _NEVER_AWAITED.match(text), _MADE_AT.findall(text)
-        if made_at and "openai" in Path(made_at[-1][0]).parts:  # its wrapper around `create`
-            made_at.pop()
-        if match and made_at and own_line(made_at[-1][0], int(made_at[-1][1])):
-            names.append(match.group(1).rpartition(".")[2])
-    return names

@@ -4,7 +4,7 @@ import csv
 import tempfile
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from ..mock_api.exchange import REFUSAL_SECONDS
 from ..timeline import Panel
 from ..wire.clients import is_sync
 from ..words import duration
-from . import judging, shape
-from .judging import Finding, Findings
+from . import habits, judging, shape
+from .changes import MEND, how_changed
+from .findings import Finding, Findings, kind_of, short
+from .raised import innermost, raised
 from .running import LATENCY, Run, Scenario
 
 # asked by the checks and nowhere else, so that answers written down beforehand fail
@@ -33,6 +35,7 @@ QUESTIONS = (
 )
 SLACK = 0.6  # seconds that a run may last beyond what it should: a machine may be busy
 CANCELLED = 0.3  # seconds after which a function is cancelled from outside, when its calls are in flight
+CANCEL = "{who} is cancelled and awaited: `task.cancel()`, then `await asyncio.gather(*tasks, return_exceptions=True)`."
 PAUSE = 0.02  # the share of a pause before another try that a check really waits
 
 
@@ -81,6 +84,15 @@ class CompareModels(Task):
         models, rows = run.scenario.models, run.result
         yield from judging.a_list(run, len(models), "a dictionary for each model")
         yield from judging.dictionaries(run, ("model", "answer", "seconds"))
+        for row in rows:
+            yield from habits.keys_swapped(
+                row,
+                {
+                    "model": lambda value: value in models,
+                    "answer": lambda value: isinstance(value, str) and judging.brought(run, value),
+                    "seconds": lambda value: isinstance(value, (int, float)),
+                },
+            )
         if Counter(str(row["model"]) for row in rows) != Counter(models):
             yield Finding(
                 "wrong models",
@@ -105,7 +117,10 @@ class CompareModels(Task):
                 yield Finding(
                     "wrong clock",
                     f"The call to {model} took {duration(true)}, and your result says {duration(seconds)}.",
-                    "Start and stop the clock inside the coroutine that makes this one call, around its `await`.",
+                    habits.clock_advice(
+                        run,
+                        "Start and stop the clock inside the coroutine that makes this one call, around its `await`.",
+                    ),
                 )
         shown = [row["seconds"] for row in run.result]
         if shown != sorted(shown):
@@ -150,6 +165,7 @@ class MeasureTheGain(Task):
     def judge(self, run: Run) -> Findings:
         yield from judging.it_ended(run)
         yield from judging.it_awaited(run)
+        yield from habits.measured_both(run)
         yield from judging.it_asked(run)
         spans = judging.calls_spans(run)
         half = len(spans) // 2
@@ -176,6 +192,7 @@ class MeasureTheGain(Task):
         yield from judging.nothing_left(run)
         if any(call.blocking for call in run.calls[half:]) and serial is first:
             yield from judging.loop_stayed_free(run)
+        yield from habits.second_half_at_once(run)
         yield from judging.at_once(run, together)
         if len(run.clients) > 2:
             yield from judging.one_client(run)
@@ -194,13 +211,20 @@ class MeasureTheGain(Task):
         yield from a_dictionary(run, ("one_by_one", "at_once", "speed_up"))
         for key in ("one_by_one", "at_once", "speed_up"):
             yield from a_number(run.result[key], key)
+        yield from habits.keys_swapped(
+            run.result,
+            {"one_by_one": lambda value: about(value, serial), "at_once": lambda value: about(value, together)},
+        )
         for key, true in (("one_by_one", serial), ("at_once", together)):
             if not about(run.result[key], true):
                 yield from in_seconds(run.result[key], true, f"“{key}”")
                 yield Finding(
                     "wrong clock",
                     f"“{key}” took {duration(true)}, and your result says {duration(run.result[key])}.",
-                    "Read the clock right before the first call, and again after the last answer: after the `await`.",
+                    habits.clock_advice(
+                        run,
+                        "Read the clock right before the first call, and again after the last answer has come.",
+                    ),
                 )
         true = run.result["one_by_one"] / run.result["at_once"]
         if min(abs(run.result["speed_up"] - each) for each in (true, serial / together)) > 0.6:  # it may be rounded
@@ -257,12 +281,11 @@ class SurviveFailures(Task):
         )
 
     def judge(self, run: Run) -> Findings:
-        if isinstance(judging.innermost(run.error), openai.OpenAIError):
-            came = sum(served.outcome == "200" for served in run.served)
-            name = type(judging.innermost(run.error)).__name__
+        if isinstance(innermost(run.error), openai.OpenAIError):
+            name = type(innermost(run.error)).__name__
             yield Finding(
                 "one failure lost the rest",
-                f"One failed call ({name}) ended your function, and the {came} answers that had come are lost.",
+                f"One failed call ({name}) ended your function, and the answers of all others are lost.",
                 "Catch `openai.OpenAIError` around each single call, and return what happened as that question's row.",
                 broken=True,
             )
@@ -328,6 +351,9 @@ class SurviveFailures(Task):
         yield from judging.a_list(run, len(questions), "a dictionary for each question")
         yield from judging.dictionaries(run, ("question", "answer", "error"))
         rows = run.result
+        for question, row in zip(questions, rows, strict=True):
+            if text := judging.answer_to(run, ("", question)):
+                yield from self._swapped(question, text, row)
         if [row["question"] for row in rows] != list(questions):
             yield Finding(
                 "order lost",
@@ -348,7 +374,7 @@ class SurviveFailures(Task):
             if error is not None and not isinstance(error, str):
                 yield Finding(
                     "wrong type",
-                    f"The error of “{question}” is {judging.kind_of(error)}, and it should be a string.",
+                    f"The error of “{question}” is {kind_of(error)}, and it should be a string.",
                     "`str(error)`, or `type(error).__name__`: a string can be saved and printed.",
                 )
             if came and error is not None:
@@ -366,6 +392,14 @@ class SurviveFailures(Task):
                 f"“{passing}” failed once (500), and was not asked again, when it would have been answered.",
                 "Leave the client its retries (max_retries=2 is its default), or write them yourself.",
             )
+
+    def _swapped(self, question: str, text: str, row: dict[str, Any]) -> Findings:
+        fits: dict[str, Callable[[Any], bool]] = {
+            "question": lambda value: value == question,
+            "answer": lambda value: value == text,
+            "error": lambda value: value is None,
+        }
+        yield from habits.keys_swapped(row, fits)
 
 
 class KeepADeadline(Task):
@@ -385,7 +419,7 @@ class KeepADeadline(Task):
         if not run.scenario.usual:
             yield from self._edges(run, run.scenario)
             return
-        if isinstance(judging.innermost(run.error), (TimeoutError, openai.APITimeoutError)):
+        if isinstance(innermost(run.error), (TimeoutError, openai.APITimeoutError)):
             yield Finding(
                 "deadline lost the rest",
                 "When the time was up your function raised a TimeoutError, and the answers that had come were lost.",
@@ -400,6 +434,7 @@ class KeepADeadline(Task):
         deadline, slowest = run.scenario.deadline, max(run.scenario.seconds.values(), default=LATENCY)
         due = min(deadline, slowest)
         if run.seconds > due + SLACK:
+            yield from habits.one_time_for_all_tries(run, due)
             why = "its deadline was" if due == deadline else "all answers were there after"
             yield Finding(
                 "too late",
@@ -407,7 +442,7 @@ class KeepADeadline(Task):
                 "One clock for all: wait for the tasks together, until the first of the two, all done or the time up.",
             )
         yield from self.sound(run)
-        yield from judging.nothing_left(run)
+        yield from judging.nothing_left(run, CANCEL.format(who="What is late"))
         yield from judging.at_once(run)
         if run.seconds < 0.9 * due:
             yield Finding(
@@ -417,9 +452,10 @@ class KeepADeadline(Task):
                 "Use the parameter `seconds`: the check gives another number than the notebook.",
             )
         questions = run.scenario.questions
-        yield from judging.a_list(run, len(questions), "the texts, or None")
         pairs = [("", question) for question in questions]
         texts = [judging.answer_to(run, pair) for pair in pairs]
+        yield from habits.kept_what_came(run, texts)
+        yield from judging.a_list(run, len(questions), "the texts, or None")
         for question, answer, text in zip(questions, run.result, texts, strict=True):
             if text is None and answer is not None and answer not in texts:
                 yield Finding(
@@ -458,7 +494,7 @@ class FirstAnswerWins(Task):
         if not run.scenario.questions:
             yield from judging.with_nothing(run, None, "models")
             return
-        if isinstance(judging.innermost(run.error), openai.OpenAIError):
+        if isinstance(innermost(run.error), openai.OpenAIError):
             yield Finding(
                 "failure won",
                 "One of the models failed at once, and that ended your function, though another would have answered.",
@@ -486,7 +522,7 @@ class FirstAnswerWins(Task):
                 f"for {late[0].model}.",
                 "Wait with asyncio.wait(…, return_when=asyncio.FIRST_COMPLETED) or as_completed; cancel the others.",
             )
-        yield from judging.nothing_left(run)
+        yield from judging.nothing_left(run, CANCEL.format(who="Whoever lost"))
         if not first:
             yield Finding(
                 "failure won",
@@ -494,6 +530,13 @@ class FirstAnswerWins(Task):
                 "Look at each task that is done: has it an answer, or an error? After an error, go on waiting.",
             )
         yield from a_dictionary(run, ("model", "answer"))
+        yield from habits.keys_swapped(
+            run.result,
+            {
+                "model": lambda value: value in run.scenario.models,
+                "answer": lambda value: isinstance(value, str) and judging.brought(run, value),
+            },
+        )
         model, answer = run.result["model"], run.result["answer"]
         if first and model != first.model:
             yield Finding(
@@ -539,14 +582,18 @@ class CsvToCsv(Task):
 
     def judge(self, run: Run) -> Findings:
         if strange := [call for call in run.calls if judging.asks(run, call) is None]:
-            yield Finding(
-                "another question",
-                f"Your function asked “{judging.short(strange[0].question)}”, which is no question of the file.",
-                "Read the column `question` with csv.DictReader or pandas: they know where a text begins and ends.",
+            yield self._strange(run, strange[0].question)
+        if isinstance(run.error, (IndexError, ValueError)) and "split" in run.names:
+            yield replace(raised(run.error), look=MEND["only a piece of it is left"])
+        if isinstance(run.error, KeyError) and {"sep", "delimiter"} & run.names:
+            look = (
+                "The columns `id` and `question` of the source are parted by commas: leave out `sep` and `delimiter`."
             )
+            yield replace(raised(run.error), look=look)
         yield from self.sound(run)
         yield from judging.within_limit(run, run.scenario.limit, at_least=2)
         yield from judging.nothing_left(run)
+        yield from self._by_eye(run, run.scenario.target.read_bytes()[:100])
         try:
             with run.scenario.target.open(encoding="utf-8-sig", newline="") as file:
                 header, *rows = csv.reader(file, strict=True)
@@ -560,8 +607,52 @@ class CsvToCsv(Task):
             return
         yield from self._rows(run, header, rows)
 
+    def _strange(self, run: Run, asked: str) -> Finding:
+        """What is to be said where something else was asked than a question of the file."""
+        seen = f"Your function asked “{short(asked)}”, which is no question of the file"
+        if asked.strip() in ("question", "id,question"):
+            return Finding(
+                "another question",
+                f"{seen}, but the name of a column.",
+                "csv.DictReader and pandas take the first line for the names; with csv.reader, skip it: `next(rows)`.",
+            )
+        if Path(run.scenario.arguments[0]) not in run.read and any(file.suffix == ".csv" for file in run.read):
+            return Finding(
+                "another question",
+                f"{seen}: it read another one.",
+                "Open the file whose name is in `source`: the check gives another one than the notebook.",
+            )
+        how = next((how for question in self.questions if (how := how_changed(question, asked))), "")
+        look = "Read the column `question` with csv.DictReader or pandas: they know where a text begins and ends."
+        return Finding("another question", f"{seen}{f': {how}' if how else ''}.", MEND.get(how, look))
+
+    def _by_eye(self, run: Run, begin: bytes) -> Findings:
+        """What is to be seen at the file's beginning."""
+        if not begin:
+            yield Finding(
+                "file left open",
+                "The file `target` is empty: your function opened it, and what it wrote has not arrived there.",
+                "It arrives when the file is closed: write inside `with open(target, …) as file:`, which closes it.",
+            )
+        head = begin.decode("utf-8-sig", "replace").partition("\n")[0].replace('"', "").strip()
+        if head in ("question;answer", "question\tanswer", "question|answer"):
+            between = {";": "semicolons", "\t": "tabs", "|": "bars"}[head[len("question")]]
+            yield Finding(
+                "wrong columns",
+                f"The columns of your file are parted by {between}, and in a CSV file commas part them.",
+                "Leave out `delimiter=` or `sep=`: texts with commas get quotation marks by themselves.",
+            )
+
     def _rows(self, run: Run, header: list[str], rows: list[list[str]]) -> Findings:
-        if header == ["question", "answer"] and rows == [["an old question", "an old answer"]]:
+        untouched = header == ["question", "answer"] and rows == [["an old question", "an old answer"]]
+        others = [file for file in run.written if file.suffix in (".csv", ".txt", ".tsv")]
+        if untouched and others:
+            yield Finding(
+                "nothing written",
+                f"Your function wrote the file `{others[0].name}`, and `target` is as it was before.",
+                "Write to the file whose name is in `target`: the check gives another one than the notebook.",
+            )
+        if untouched:
             yield Finding(
                 "nothing written",
                 "The file `target` is as it was before: your function wrote nothing into it.",
@@ -575,10 +666,21 @@ class CsvToCsv(Task):
             )
         if header != ["question", "answer"]:
             hint = " An index column comes from to_csv without index=False." if "" in header else ""
+            if header == ["answer", "question"]:
+                hint = " They are in the other order."
+            if header[:1] == [self.questions[0]]:
+                hint = " The first line has to name them."
+            names = short(", ".join(map(repr, header)))
             yield Finding(
                 "wrong columns",
-                f"The file's columns are {', '.join(map(repr, header))}; they should be 'question', 'answer'.{hint}",
+                f"The file's columns are {names}; they should be 'question', 'answer'.{hint}",
                 "Write the header yourself, or choose the columns of the table: `table[[…]]`.",
+            )
+        if any(not row for row in rows):
+            yield Finding(
+                "broken rows",
+                f"Between the rows of your file are {sum(not row for row in rows)} empty lines.",
+                'The csv module ends the lines itself: open the file with `newline=""`.',
             )
         if any(len(row) != 2 for row in rows):
             yield Finding(
@@ -594,6 +696,13 @@ class CsvToCsv(Task):
                 "One row for each question, also for a call that failed.",
             )
         asked = [row[0] for row in rows]
+        if asked != list(self.questions) == [row[1] for row in rows]:
+            yield Finding(
+                "keys swapped",
+                "In your file the answers stand under 'question', and the questions under 'answer'.",
+                "Exchange the two where you write a row.",
+            )
+        yield from self._changed(asked)
         if asked != list(self.questions):
             same = Counter(asked) == Counter(self.questions)
             yield Finding(
@@ -606,6 +715,21 @@ class CsvToCsv(Task):
                 else 'Read with `encoding="utf-8"` and newline="", and write each question as it was read.',
             )
         yield from judging.answers_fit(run, [row[1] for row in rows], [("", question) for question in self.questions])
+        if run.scenario.target in run.left_open:
+            yield Finding(
+                "file left open",
+                "Your function did not close the file `target`: Python did so later, which may be too late.",
+                "Write inside `with open(target, …) as file:`, which closes it, whatever happens.",
+            )
+
+    def _changed(self, asked: list[str]) -> Findings:
+        for question, text in zip(self.questions, asked, strict=True):
+            if text not in self.questions and (how := how_changed(question, text)):
+                yield Finding(
+                    "wrong questions",
+                    f"“{short(question)}” does not stand in your file as it stands in the source: {how}.",
+                    MEND[how],
+                )
 
     def shape(self, run: Run) -> Panel:
         return shape.expected(run, run.scenario.limit)
@@ -650,7 +774,7 @@ def a_dictionary(run: Run, keys: Sequence[str]) -> Findings:
 
 
 def _short(value: object) -> str:
-    return judging.short(repr(value))
+    return short(repr(value))
 
 
 TASKS: dict[str, Task] = {

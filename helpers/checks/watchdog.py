@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import linecache
+import selectors
 import signal
 import sys
 import sysconfig
@@ -14,11 +15,13 @@ from concurrent.futures import thread as thread_pool
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
+OWN_THREADS = ("watchdog", "practice-api", "keep-awake")
 BEAT = 0.02  # seconds between two looks at the loop
 LATE = 0.08  # seconds without a beat from which on the loop counts as blocked
+STUCK = 20  # looks, one after the other, at which it waits in one lock that nobody can open any more
 
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _HELPERS = str(Path(__file__).parents[1])
@@ -48,12 +51,14 @@ class Watchdog:
     """While it is entered: `blocks` is what has blocked the loop so far, and where.
 
     When the loop has been stuck in the learner's code at `limit` seconds, `on_limit` is called and TimeUp is raised
-    there; `stuck_at` is the line.
+    there; `stuck_at` is the line. So it is sooner where the loop waits in a lock of threads, and no thread is left that
+    could open it: then it is `locked`.
     """
 
     def __init__(self, limit: float, on_limit: Callable[[], None]) -> None:
         self.blocks: list[Block] = []
         self.stuck_at: Line | None = None
+        self.locked = False
         self._limit = limit
         self._on_limit = on_limit
         self._seen: list[Line] = []  # the learner's lines that were found running since the last beat
@@ -63,17 +68,21 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._began = self._last = time.perf_counter()
+        self._waits_in: FrameType | None = None  # where it was found in a lock
+        self._found = 0  # so many times
+        self._threads = places()
         self._next = self._loop.call_soon(self._beat)
         # a signal breaks off what waits in C, such as a `time.sleep` or a lock; only the main thread gets one
         self._handler = None
         with suppress(ValueError, AttributeError):  # another thread, Windows
             self._handler = signal.signal(signal.SIGURG, _on_signal)  # which does nothing where nobody handles it
         with suppress(RuntimeError):  # no threads here, as in a browser: then nothing is broken off
-            threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+            threading.Thread(target=self._watch, name=OWN_THREADS[0], daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        self._waits_in = None
         self._next.cancel()
         self._note_block()
         if self._handler is not None:
@@ -98,25 +107,87 @@ class Watchdog:
         while not self._over.wait(BEAT):
             now = time.perf_counter()
             if now - self._last < LATE:
+                self._waits_in = None
                 continue
             frame = _frames().get(self._loop_thread)
             line = learners_line(frame)
             if frame is None or line is None:
+                self._waits_in = None
                 continue
+            locked = self._is_locked(frame)
             if waits(frame):
                 self._seen.append(line)
-            if now - self._began > self._limit:
-                self.stuck_at = line
+            if locked or now - self._began > self._limit:
+                if self.stuck_at is None:  # what comes after it is its doing
+                    self.stuck_at, self.locked = line, locked
                 self._on_limit()
                 if self._handler is None:
                     _raise_in(self._loop_thread)
                 else:
                     signal.pthread_kill(self._loop_thread, signal.SIGURG)
 
+    def _is_locked(self, frame: FrameType) -> bool:
+        """Whether it is still in one and the same wait for a lock, and nobody there who might open it."""
+        if not in_a_lock(frame) or at_work(self._threads, self._loop_thread):
+            self._waits_in = None
+            return False
+        self._found = self._found + 1 if frame is self._waits_in else 1
+        self._waits_in = frame
+        return self._found > STUCK
+
 
 def _frames() -> dict[int, FrameType]:
     """What each thread is running; {} where Python does not tell: then nothing is named, and nothing broken off."""
     return sys._current_frames() if hasattr(sys, "_current_frames") else {}
+
+
+Places = dict[int, CodeType]  # in which code each thread is
+
+
+def places() -> Places:
+    return {thread: frame.f_code for thread, frame in _frames().items()}
+
+
+def tells_of_threads() -> bool:
+    return bool(_frames())
+
+
+def at_work(before: Places, *others: int) -> bool:
+    """Whether a thread does something that a run may wait for; where the threads were before it is known.
+
+    Without the thread that asks, the `others`, and the workbook's own.
+    """
+    threads = threading.enumerate()
+    if any(thread.name.startswith("AnyIO worker") for thread in threads):  # whether it has work is not to be seen
+        return True
+    own = {thread.ident for thread in threads if thread.name in OWN_THREADS}
+    own.update((threading.get_ident(), *others))
+    return any(not _at_ease(frame, before.get(thread)) for thread, frame in _frames().items() if thread not in own)
+
+
+def _at_ease(frame: FrameType, before: CodeType | None) -> bool:
+    """Whether a thread has nothing to do: it is where it was, or waits in a lock, or for the next piece of work."""
+    code = frame.f_code
+    if code is before or code is _POOL or in_a_lock(frame):
+        return True
+    # a thread of the kernel's waits for messages; work may have an event loop of its own
+    return before is not None and code.co_filename == selectors.__file__ and not _does_work(frame)
+
+
+def _does_work(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is _POOL:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_POOL = getattr(getattr(thread_pool, "_worker", None), "__code__", None)  # a thread of a pool waits in this for work
+
+
+def in_a_lock(frame: FrameType) -> bool:
+    """Whether it waits in `threading`, without a time limit."""
+    return frame.f_code.co_filename == threading.__file__ and frame.f_locals.get("timeout", 0) in (None, -1)
 
 
 def learners_line(frame: FrameType | None) -> Line | None:

@@ -7,10 +7,13 @@ import re
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from ..checks.clinic import BUGS
-from ..checks.judging import Finding, it_ended, kind_of
+from ..checks.findings import Finding, kind_of
+from ..checks.habits import asked_in_its_own_way
+from ..checks.judging import it_ended
 from ..checks.program_faults import read_program
 from ..checks.programs import PROGRAMS, ProgramTask
 from ..checks.running import LIMIT, Run, run
@@ -98,7 +101,7 @@ class Exercise:
         try:
             # that it was stopped comes first: what it did not do any more may be the stop's doing
             stopped = None if done.ended else next(it_ended(done), None)
-            return stopped or next(self._task.judge(done), None)
+            return stopped or next(chain(asked_in_its_own_way(done), self._task.judge(done)), None)
         except Exception as error:
             return Finding(
                 "odd result",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
-from ..catalog import Model
+from ..catalog import EFFORTS, Model
 from .answers import find_answer
 from .endpoints import endpoints_at, paths_in_words
 from .exchange import Exchange, Reply
@@ -115,6 +115,10 @@ class MockAPI:
         first = practice.first_token * rng.lognormvariate(0, practice.spread)
         each = rng.lognormvariate(0, practice.spread) / practice.tokens_per_second
         return first * self.clock.pace, each * self.clock.pace
+
+    def haste(self, effort: str) -> float:
+        """By which factor an effort changes the seconds until an answer begins."""
+        return EFFORTS[effort].first_token
 
     def count(self, key: str) -> int:
         self._nth[key] += 1

@@ -97,7 +97,7 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
         tokens=tuple(tokens),
         reasoning_tokens=reasoning,
         is_cut=is_cut,
-        first=first * EFFORTS[prompt.effort].first_token + each * reasoning,
+        first=first * api.haste(prompt.effort) + each * reasoning,
         each=each,
         is_refusal=fault == "declined",
         fault=fault,

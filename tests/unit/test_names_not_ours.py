@@ -59,7 +59,8 @@ class Name(NamedTuple):
 
 
 SENDER, FAILURES, CHECK = "batch/sender.py", "wire/failures.py", "session/live/check.py"
-RUNNING, WATCHDOG, FENCE, JUDGING = "checks/running.py", "checks/watchdog.py", "checks/fence.py", "checks/judging.py"
+RUNNING, WATCHDOG, FENCE, RAISED = "checks/running.py", "checks/watchdog.py", "checks/fence.py", "checks/raised.py"
+NOTING = "checks/noting.py"
 USUAL_WAY = "the batch takes the SDK's usual way, at more than the double CPU"
 NO_WORDS = "an error is told in the library's own words"
 NO_END = "a task that swallows its cancellation goes on after its check"
@@ -156,14 +157,14 @@ NAMES = [
     ),
     Name(
         '"openai" in Path',
-        RUNNING,
+        NOTING,
         "a `create()` that nobody awaited is not found, since the SDK's wrapper stands around it",
         lambda: "openai" in Path(today.file_of(AsyncOpenAI.__init__)).parts,
     ),
     Name("credentials", FAILURES, NO_WORDS, lambda: "credentials" in today.raised(today.makes_a_client_without_a_key)),
     Name(
         "APIRemovedInV1",
-        JUDGING,
+        RAISED,
         NO_ADVICE,
         lambda: "APIRemovedInV1" in today.raised(lambda: openai.Completion.create()),
     ),  # type: ignore[attr-defined]
@@ -172,7 +173,7 @@ NAMES = [
         Name(text, where, lost, lambda: "client has been closed" in today.raised(today.asks_a_closed_client))
         for text, where, lost in [
             ("client has been closed", FAILURES, NO_WORDS),
-            ("client has been closed", JUDGING, NO_ADVICE),
+            ("client has been closed", RAISED, NO_ADVICE),
         ]
     ),
     *(
@@ -243,6 +244,12 @@ NAMES = [
         for name in ("_run", "events.py")
     ),
     Name(
+        "_worker",
+        WATCHDOG,
+        "a run that waits for ever beside an idle pool of threads is stopped at five seconds, and not sooner",
+        lambda: concurrent.futures.thread._worker.__code__,
+    ),
+    Name(
         "_global_shutdown_lock",
         WATCHDOG,
         "after a thread's work was broken off, asyncio.to_thread may hang until the kernel is restarted",
@@ -300,7 +307,7 @@ NAMES = [
     *(
         Name(
             name,
-            RUNNING,
+            NOTING,
             "a coroutine that nobody awaited is not found by a check",
             lambda: re.match(
                 "coroutine 'nothing' was never awaited(?s:.*)File \"(.+)\", line", today.warned_of(today.nothing)
@@ -328,7 +335,7 @@ NAMES = [
     ),
     # the words of Python and asyncio, by which a check gives advice
     *(
-        Name(text, JUDGING, NO_ADVICE, lambda text=text, call=call: text in today.raised(call))
+        Name(text, RAISED, NO_ADVICE, lambda text=text, call=call: text in today.raised(call))
         for text, call in {
             "asyncio.run() cannot be called": today.runs_in_a_loop,
             "'coroutine' object": today.uses_a_coroutine,
@@ -346,7 +353,7 @@ NAMES = [
     *(
         Name(
             text,
-            JUDGING,
+            RAISED,
             NO_ADVICE,
             lambda: re.search("can't be (awaited|used in 'await' expression)", today.raised(lambda: today.awaits(1))),
         )

@@ -1,7 +1,9 @@
 import asyncio
 import time
+from dataclasses import dataclass
 from operator import itemgetter
 
+from openai import AsyncOpenAI
 from practice.expect import expect
 
 
@@ -155,3 +157,89 @@ async def right_beginner(client, models, question):
         await task
     result_list.sort(key=get_seconds)
     return result_list
+
+
+# this clock stops while the process waits
+@expect("wrong clock")
+async def wrong_process_time(client, models, question):
+    async def one(model):
+        start = time.process_time()
+        row = await ask_timed(client, model, question)
+        return {**row, "seconds": time.process_time() - start}
+
+    return sorted(await asyncio.gather(*[one(m) for m in models]), key=itemgetter("seconds"))
+
+
+# the answer under the model, the model under the answer
+@expect("keys swapped")
+async def wrong_keys_swapped(client, models, question):
+    rows = await asyncio.gather(*[ask_timed(client, m, question) for m in models])
+    rows = [{"model": r["answer"], "answer": r["model"], "seconds": r["seconds"]} for r in rows]
+    return sorted(rows, key=itemgetter("seconds"))
+
+
+@dataclass
+class Timed:
+    client: AsyncOpenAI
+    question: str
+
+    async def __call__(self, model):
+        began = time.monotonic_ns()
+        asked = [{"role": "user", "content": self.question}]
+        completion = await self.client.chat.completions.create(model=model, messages=asked)
+        took = (time.monotonic_ns() - began) / 1e9
+        return {"model": model, "answer": completion.choices[0].message.content, "seconds": took}
+
+
+@expect("passed")
+async def right_object_that_is_called(client, models, question):
+    rows = list(await asyncio.gather(*map(Timed(client, question), models)))
+    rows.sort(key=itemgetter("seconds"))
+    return rows
+
+
+def timed(function):
+    async def wrapper(*arguments):
+        start = time.perf_counter()
+        result = await function(*arguments)
+        return result, time.perf_counter() - start
+
+    return wrapper
+
+
+@timed
+async def text_of(client, model, question):
+    response = await client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}])
+    return response.choices[0].message.content
+
+
+@expect("passed")
+async def right_decorator_and_async_generator(client, models, question):
+    async def one(model):
+        return model, await text_of(client, model, question)
+
+    async def as_they_come():
+        for next_done in asyncio.as_completed([one(model) for model in models]):
+            yield await next_done
+
+    return [{"model": model, "answer": answer, "seconds": seconds} async for model, (answer, seconds) in as_they_come()]
+
+
+@expect("passed")
+async def right_streams(client, models, question):
+    rows = []
+
+    async def one(model):
+        start = time.perf_counter()
+        asked = [{"role": "user", "content": question}]
+        pieces = []
+        async with await client.chat.completions.create(model=model, messages=asked, stream=True) as stream:
+            async for chunk in stream:
+                if chunk.choices and (piece := chunk.choices[0].delta.content):
+                    pieces.append(piece)
+        rows.append({"model": model, "answer": "".join(pieces), "seconds": time.perf_counter() - start})
+
+    async with asyncio.TaskGroup() as group:
+        for model in models:
+            group.create_task(one(model))
+    return sorted(rows, key=lambda row: row["seconds"])

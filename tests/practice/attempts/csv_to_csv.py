@@ -1,10 +1,18 @@
 import asyncio
 import csv
+import io
+import os
+import tempfile
+from contextlib import ExitStack
+from itertools import count
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
 from openai import AsyncOpenAI
 from practice.expect import expect
+
+held = []  # files that nobody closed, until the check is over
 
 
 async def ask(client, question):
@@ -111,7 +119,7 @@ async def wrong_ascii(client, source, target, limit):
 
 
 # "cleans" the answers of line breaks because of the CSV: the texts are changed
-@expect("invented")
+@expect("text changed")
 async def wrong_cleans_text(client, source, target, limit):
     questions = read(source)
     answers = await ask_all(client, questions, limit)
@@ -196,3 +204,201 @@ async def right_queue_workers(client, source, target, limit):
         writer = csv.DictWriter(f, ["question", "answer"], quoting=csv.QUOTE_ALL)
         writer.writeheader()
         writer.writerows(rows)
+
+
+# lines cut at commas
+@expect("raised", outcome="broken")
+async def wrong_cut_at_commas(client, source, target, limit):
+    with open(source, encoding="utf-8") as f:
+        questions = [line.strip().split(",")[1] for line in f.readlines()[1:]]
+    write(target, questions, await ask_all(client, questions, limit))
+
+
+# the same, and what comes after the last comma
+@expect("another question")
+async def wrong_after_the_last_comma(client, source, target, limit):
+    with open(source, encoding="utf-8") as f:
+        questions = [line.strip().split(",")[-1].strip('"') for line in f.readlines()[1:]]
+    write(target, questions, await ask_all(client, questions, limit))
+
+
+# an old encoding, as some computers take without being told
+@expect("another question")
+async def wrong_reads_latin(client, source, target, limit):
+    questions = pd.read_csv(source, encoding="latin-1")["question"].tolist()
+    write(target, questions, await ask_all(client, questions, limit))
+
+
+# the same for the target: it has no place for some letters
+@expect("raised", outcome="broken")
+async def wrong_writes_latin(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    with open(target, "w", newline="", encoding="latin-1") as f:
+        writer = csv.writer(f)
+        writer.writerow(["question", "answer"])
+        writer.writerows(zip(questions, answers))
+
+
+# "cleans" the questions before it asks them
+@expect("another question")
+async def wrong_cleans_the_questions(client, source, target, limit):
+    questions = [q.replace("\n", " ") for q in read(source)]
+    write(target, questions, await ask_all(client, questions, limit))
+
+
+# "cleans" the questions for the file
+@expect("wrong questions")
+async def wrong_cleans_the_questions_for_the_file(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    write(target, [q.replace("\n", " ") for q in questions], answers)
+
+
+# the name of the notebook's file
+@expect("nothing written")
+async def wrong_name_of_the_target(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder, "answers.csv"), questions, answers)
+
+
+# the name of the notebook's file, which is not there
+@expect("raised", outcome="broken")
+async def wrong_name_of_the_source(client, source, target, limit):
+    questions = read("questions.csv")
+    write(target, questions, await ask_all(client, questions, limit))
+
+
+# the name of a file that is there, and another one
+@expect("another question")
+async def wrong_other_source(client, source, target, limit):
+    with tempfile.TemporaryDirectory() as folder:
+        mine = Path(folder, "mine.csv")
+        mine.write_text("question\nWhat is a closure?\n", encoding="utf-8")
+        questions = read(mine)
+    write(target, questions, await ask_all(client, questions, limit))
+
+
+# semicolons, as Excel has them in some countries
+@expect("wrong columns")
+async def wrong_semicolons(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    pd.DataFrame({"question": questions, "answer": answers}).to_csv(target, index=False, sep=";")
+
+
+# reads with semicolons
+@expect("raised", outcome="broken")
+async def wrong_reads_semicolons(client, source, target, limit):
+    questions = pd.read_csv(source, sep=";")["question"].tolist()
+    write(target, questions, await ask_all(client, questions, limit))
+
+
+# a file that is not closed
+@expect("file left open")
+async def wrong_file_not_closed(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    f = open(target, "w", newline="", encoding="utf-8")  # noqa: SIM115
+    writer = csv.writer(f)
+    writer.writerow(["question", "answer"])
+    writer.writerows(zip(questions, answers))
+
+
+# the same, and somebody still holds it
+@expect("file left open")
+async def wrong_file_closed_without_parentheses(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    f = open(target, "w", newline="", encoding="utf-8")  # noqa: SIM115
+    held.append(f)
+    writer = csv.writer(f)
+    writer.writerow(["question", "answer"])
+    writer.writerows(zip(questions, answers))
+    f.close  # noqa: B018
+
+
+# an empty line after each row, as on Windows without newline=""
+@expect("broken rows")
+async def wrong_empty_lines(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    with open(target, "w", newline="\r\n", encoding="utf-8") as f:
+        writer = csv.writer(f, lineterminator="\n\n")
+        writer.writerow(["question", "answer"])
+        writer.writerows(zip(questions, answers))
+
+
+# the answers in the column of the questions
+@expect("keys swapped")
+async def wrong_columns_swapped(client, source, target, limit):
+    questions = read(source)
+    write(target, await ask_all(client, questions, limit), questions)
+
+
+# csv.reader gives the first line, too
+@expect("another question")
+async def wrong_asks_the_header(client, source, target, limit):
+    with open(source, newline="", encoding="utf-8") as f:
+        questions = [row[1] for row in csv.reader(f)]
+    write(target, questions, await ask_all(client, questions, limit))
+
+
+# a client of its own in place of the one that it is given
+@expect("own client")
+async def wrong_own_client(client, source, target, limit):
+    questions = read(source)
+    async with AsyncOpenAI() as client:
+        write(target, questions, await ask_all(client, questions, limit))
+
+
+@expect("passed")
+async def right_files_in_threads(client, source, target, limit):
+    table = await asyncio.to_thread(pd.read_csv, source)
+    table["answer"] = await ask_all(client, table.question, limit)
+    await asyncio.to_thread(table.loc[:, ["question", "answer"]].to_csv, target, index=False)
+
+
+@expect("passed")
+async def right_replaced_when_it_is_whole(client, source, target, limit):
+    questions = read(source)
+    answers = await ask_all(client, questions, limit)
+    half = Path(f"{target}.part")
+    write(half, questions, answers)
+    os.replace(half, target)
+
+
+@expect("passed")
+async def right_written_in_order_as_they_come(client, source, target, limit):
+    with ExitStack() as stack:
+        rows = csv.DictReader(stack.enter_context(open(source, encoding="utf-8", newline="")))
+        questions = [*map(itemgetter("question"), rows)]
+        writer = csv.writer(stack.enter_context(open(target, "w", encoding="utf-8", newline="")))
+        writer.writerow(("question", "answer"))
+        slots, waiting, following = asyncio.Semaphore(limit), {}, count()
+        next_one = next(following)
+
+        async def one(number, question):
+            nonlocal next_one
+            async with slots:
+                waiting[number] = question, await ask(client, question)
+            while (row := waiting.pop(next_one, None)) is not None:
+                writer.writerow(row)
+                next_one = next(following)
+
+        async with asyncio.TaskGroup() as group:
+            for number, question in enumerate(questions):
+                group.create_task(one(number, question))
+
+
+@expect("passed")
+async def right_text_written_at_once(client, source, target, limit):
+    questions = [row[1] for row in csv.reader(io.StringIO(Path(source).read_text("utf-8")))][1:]
+    whole = io.StringIO(newline="")
+    writer = csv.DictWriter(whole, ["question", "answer"], lineterminator="\n")
+    writer.writeheader()
+    for question, answer in zip(questions, await ask_all(client, questions, limit)):
+        writer.writerow({"question": question, "answer": answer})
+    Path(target).write_bytes(whole.getvalue().encode("utf-8-sig"))

@@ -1,6 +1,8 @@
 import asyncio
+import contextlib
 import time
 
+import anyio
 import openai
 from practice.expect import expect
 
@@ -213,3 +215,124 @@ async def wrong_waits_for_no_models(client, models, question):
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+
+
+# the first of them, and the rest forgotten
+@expect("left running")
+async def wrong_first_completed_and_the_rest_forgotten(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done.pop().result()
+
+
+# a set has no first one
+@expect("raised", outcome="broken")
+async def wrong_first_of_a_set(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+    return done[0].result()
+
+
+# whoever awaits a cancelled task gets its CancelledError
+@expect("awaited a cancelled task", outcome="broken")
+async def wrong_awaits_what_it_cancelled(client, models, question):
+    tasks = [asyncio.create_task(ask(client, m, question)) for m in models]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+        await t
+    return done.pop().result()
+
+
+# a bare except: the losers ask again when they are cancelled
+@expect("cancelling swallowed")
+async def wrong_losers_ask_again(client, models, question):
+    async def one(model):
+        while True:
+            try:
+                return await ask(client, model, question)
+            except:
+                await asyncio.sleep(0.1)
+
+    tasks = [asyncio.create_task(one(m)) for m in models]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return done.pop().result()
+
+
+# the answer under the model
+@expect("keys swapped")
+async def wrong_keys_swapped(client, models, question):
+    winner = await right_as_completed(client, models, question)
+    return {"model": winner["answer"], "answer": winner["model"]}
+
+
+# a time limit that is shorter than any answer
+@expect("cut off")
+async def wrong_short_timeout(client, models, question):
+    return await right_as_completed(client.with_options(timeout=0.1), models, question)
+
+
+@expect("passed")
+async def right_cancel_scope_of_anyio(client, models, question):
+    winner = None
+
+    async def one(model):
+        nonlocal winner
+        try:
+            answer = await ask(client, model, question)
+        except openai.OpenAIError:
+            return
+        winner = winner or answer
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for model in models:
+            group.start_soon(one, model)
+    return winner
+
+
+@expect("passed")
+async def right_queue_of_answers(client, models, question):
+    answers = asyncio.Queue()
+
+    async def one(model):
+        try:
+            answers.put_nowait(await ask(client, model, question))
+        except openai.APIError as error:
+            answers.put_nowait(error)
+
+    tasks = [asyncio.create_task(one(model)) for model in models]
+    try:
+        for _ in models:
+            if isinstance(answer := await answers.get(), dict):
+                return answer
+    finally:
+        [task.cancel() for task in tasks]
+        await asyncio.wait(tasks) if tasks else None
+    return None
+
+
+class Won(Exception):
+    pass
+
+
+@expect("passed")
+async def right_winner_is_raised(client, models, question):
+    async def one(model):
+        with contextlib.suppress(openai.OpenAIError):
+            raise Won(await ask(client, model, question))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for model in models:
+                group.create_task(one(model))
+    except* Won as won:
+        first = won.exceptions[0].args[0]
+    else:
+        return None
+    return first

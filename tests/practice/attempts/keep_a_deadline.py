@@ -1,6 +1,9 @@
 import asyncio
+import contextlib
 import time
 
+import anyio
+import openai
 from practice.expect import expect
 
 
@@ -12,7 +15,7 @@ async def ask(client, question):
 
 
 # wait_for around the whole gather: when one is late, all the answers that came in time are thrown away
-@expect("answer lost")
+@expect("deadline lost the rest")
 async def wrong_wait_for_around_gather(client, questions, seconds):
     try:
         return await asyncio.wait_for(asyncio.gather(*[ask(client, q) for q in questions]), timeout=seconds)
@@ -217,3 +220,137 @@ async def right_timeout_around_task_group(client, questions, seconds):
     except TimeoutError:
         pass
     return answers
+
+
+# wait_for around gather, and an empty list when the time is up
+@expect("deadline lost the rest")
+async def wrong_nothing_at_the_deadline(client, questions, seconds):
+    try:
+        return await asyncio.wait_for(asyncio.gather(*[ask(client, q) for q in questions]), timeout=seconds)
+    except TimeoutError:
+        return []
+
+
+# the client's time limit counts for each of its three tries
+@expect("too late")
+async def wrong_timeout_of_the_client(client, questions, seconds):
+    async def one(q):
+        try:
+            return await ask(client.with_options(timeout=seconds), q)
+        except openai.APITimeoutError:
+            return None
+
+    return await asyncio.gather(*[one(q) for q in questions])
+
+
+# a time limit that is shorter than any answer
+@expect("cut off")
+async def wrong_short_timeout(client, questions, seconds):
+    async def one(q):
+        try:
+            return await ask(client.with_options(timeout=0.1, max_retries=0), q)
+        except openai.APITimeoutError:
+            return None
+
+    return await asyncio.gather(*[one(q) for q in questions])
+
+
+# whoever awaits a cancelled task gets its CancelledError
+@expect("awaited a cancelled task", outcome="broken")
+async def wrong_awaits_what_it_cancelled(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, q)) for q in questions]
+    done, pending = await asyncio.wait(tasks, timeout=seconds)
+    for t in pending:
+        t.cancel()
+        await t
+    return [t.result() if t in done else None for t in tasks]
+
+
+# a bare except in a loop: no cancelling gets through
+@expect("cancelling swallowed")
+async def wrong_tries_again_when_cancelled(client, questions, seconds):
+    async def one(q):
+        while True:
+            try:
+                return await ask(client, q)
+            except:
+                pass
+
+    tasks = [asyncio.create_task(one(q)) for q in questions]
+    done, pending = await asyncio.wait(tasks, timeout=seconds)
+    for t in pending:
+        t.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return [t.result() if t in done else None for t in tasks]
+
+
+@expect("passed")
+async def right_move_on_after(client, questions, seconds):
+    answers = dict.fromkeys(range(len(questions)))
+
+    async def fill(number, question):
+        answers[number] = await ask(client, question)
+
+    with anyio.move_on_after(seconds):
+        async with anyio.create_task_group() as group:
+            for number, question in enumerate(questions):
+                group.start_soon(fill, number, question)
+    return list(answers.values())
+
+
+@expect("passed")
+async def right_timeout_at_for_each(client, questions, seconds):
+    end = asyncio.get_running_loop().time() + seconds
+
+    async def one(question):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                return await ask(client, question)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(question)) for question in questions]
+    return [task.result() for task in tasks]
+
+
+@expect("passed")
+async def right_as_completed_with_a_timeout(client, questions, seconds):
+    answers = [None] * len(questions)
+
+    async def fill(number, question):
+        answers[number] = await ask(client, question)
+
+    tasks = [asyncio.create_task(fill(*each)) for each in enumerate(questions)]
+    try:
+        for next_done in asyncio.as_completed(tasks, timeout=seconds):
+            await next_done
+    except TimeoutError:
+        pass
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return answers
+
+
+@expect("passed")
+async def right_timeout_of_a_client_without_retries(client, questions, seconds):
+    hasty = client.with_options(timeout=seconds, max_retries=0)
+
+    async def one(question):
+        try:
+            return await ask(hasty, question)
+        except openai.APITimeoutError:
+            return None
+
+    return await asyncio.gather(*(one(question) for question in questions))
+
+
+@expect("passed")
+async def right_alarm_that_cancels(client, questions, seconds):
+    tasks = [asyncio.create_task(ask(client, question)) for question in questions]
+    alarm = asyncio.get_running_loop().call_later(seconds, lambda: [task.cancel() for task in tasks])
+    try:
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        alarm.cancel()
+    return [result if isinstance(result, str) else None for result in results]

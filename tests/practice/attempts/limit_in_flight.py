@@ -1,6 +1,10 @@
 import asyncio
+import threading
 import time
+from collections import deque
+from contextlib import asynccontextmanager
 
+import anyio
 from openai import AsyncOpenAI
 from practice.expect import expect
 
@@ -168,3 +172,189 @@ async def right_task_group_shared_iterator(client, questions, limit):
         for _ in range(min(limit, len(questions))):
             group.create_task(worker())
     return [answers[index] for index in range(len(questions))]
+
+
+# a pause inside the semaphore
+@expect("idle slots")
+async def wrong_pause_in_the_slot(client, questions, limit):
+    slots = asyncio.Semaphore(limit)
+
+    async def ask_in_turn(q):
+        async with slots:
+            answer = await ask(client, q)
+            await asyncio.sleep(0.3)  # not too fast
+            return answer
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+# a semaphore for threads, in an event loop
+@expect("endless")
+async def wrong_semaphore_of_threads(client, questions, limit):
+    slots = threading.Semaphore(limit)
+
+    async def ask_in_turn(q):
+        with slots:
+            return await ask(client, q)
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+# the same with async with
+@expect("raised", outcome="broken")
+async def wrong_async_with_a_semaphore_of_threads(client, questions, limit):
+    slots = threading.Semaphore(limit)
+
+    async def ask_in_turn(q):
+        async with slots:
+            return await ask(client, q)
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+# a semaphore for each call limits nothing
+@expect("too many in flight")
+async def wrong_semaphore_for_each(client, questions, limit):
+    async def ask_in_turn(q):
+        async with asyncio.Semaphore(limit):
+            return await ask(client, q)
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+# join waits for task_done, which nobody calls
+@expect("endless")
+async def wrong_join_without_task_done(client, questions, limit):
+    queue, answers = asyncio.Queue(), {}
+    for q in questions:
+        queue.put_nowait(q)
+
+    async def worker():
+        while True:
+            q = await queue.get()
+            answers[q] = await ask(client, q)
+
+    workers = [asyncio.create_task(worker()) for _ in range(limit)]
+    await queue.join()
+    for each in workers:
+        each.cancel()
+    return [answers[q] for q in questions]
+
+
+# the workers wait for more, and gather for them
+@expect("endless")
+async def wrong_workers_without_an_end(client, questions, limit):
+    queue, answers = asyncio.Queue(), {}
+    for q in questions:
+        queue.put_nowait(q)
+
+    async def worker():
+        while True:
+            q = await queue.get()
+            answers[q] = await ask(client, q)
+
+    await asyncio.gather(*[worker() for _ in range(limit)])
+    return [answers[q] for q in questions]
+
+
+# a lock that is taken a second time by who has it
+@expect("endless")
+async def wrong_lock_taken_twice(client, questions, limit):
+    lock = asyncio.Lock()
+
+    async def ask_locked(q):
+        async with lock:
+            return await ask(client, q)
+
+    async def ask_in_turn(q):
+        async with lock:
+            return await ask_locked(q)
+
+    return await asyncio.gather(*[ask_in_turn(q) for q in questions])
+
+
+@expect("passed")
+async def right_limiter_of_anyio(client, questions, limit):
+    limiter, answers = anyio.CapacityLimiter(limit), [None] * len(questions)
+
+    async def fill(number, question):
+        async with limiter:
+            answers[number] = await ask(client, question)
+
+    async with anyio.create_task_group() as group:
+        for number, question in enumerate(questions):
+            group.start_soon(fill, number, question)
+    return answers
+
+
+@expect("passed")
+async def right_slot_by_hand(client, questions, limit):
+    slots = asyncio.BoundedSemaphore(limit)
+
+    @asynccontextmanager
+    async def slot():
+        await slots.acquire()
+        try:
+            yield
+        finally:
+            slots.release()
+
+    async def ask_in_turn(question):
+        async with slot():
+            return await ask(client, question)
+
+    return await asyncio.gather(*map(ask_in_turn, questions))
+
+
+@expect("passed")
+async def right_window_of_tasks(client, questions, limit):
+    todo, running, answers = deque(enumerate(questions)), {}, {}
+    while todo or running:
+        while todo and len(running) < limit:
+            number, question = todo.popleft()
+            running[asyncio.create_task(ask(client, question))] = number
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            answers[running.pop(task)] = task.result()
+    return [answers[number] for number in sorted(answers)]
+
+
+@expect("passed")
+async def right_condition_that_counts(client, questions, limit):
+    changed, in_flight = asyncio.Condition(), 0
+
+    async def ask_in_turn(question):
+        nonlocal in_flight
+        async with changed:
+            await changed.wait_for(lambda: in_flight < limit)
+            in_flight += 1
+        try:
+            return await ask(client, question)
+        finally:
+            async with changed:
+                in_flight -= 1
+                changed.notify()
+
+    return await asyncio.gather(*[ask_in_turn(question) for question in questions])
+
+
+@expect("passed")
+async def right_queue_joined_and_workers_cancelled(client, questions, limit):
+    queue, answers = asyncio.Queue(maxsize=limit), {}
+
+    async def worker():
+        while True:
+            number, question = await queue.get()
+            try:
+                answers[number] = await ask(client, question)
+            finally:
+                queue.task_done()
+
+    workers = [asyncio.create_task(worker()) for _ in range(limit)]
+    for item in enumerate(questions):
+        await queue.put(item)
+    await queue.join()
+    for each in workers:
+        each.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+    return [answers[number] for number in range(len(questions))]

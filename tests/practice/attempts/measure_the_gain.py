@@ -1,6 +1,10 @@
 import asyncio
+import datetime
+import itertools
 import time
+import timeit
 
+import anyio
 from openai import AsyncOpenAI
 from practice.expect import expect
 
@@ -208,3 +212,100 @@ async def wrong_at_once_first(questions):
         for q in questions:
             await ask(client, q)
         return report(time.perf_counter() - t1, t1 - t0)
+
+
+# one call, times their number
+@expect("reckoned")
+async def wrong_one_call_multiplied(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        await ask(client, questions[0])
+        one_by_one = (time.perf_counter() - start) * len(questions)
+        start = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        return report(one_by_one, time.perf_counter() - start)
+
+
+# only all at once is measured
+@expect("reckoned")
+async def wrong_only_at_once_measured(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        at_once = time.perf_counter() - start
+    return report(at_once * len(questions), at_once)
+
+
+# a loop in both halves
+@expect("one by one")
+async def wrong_a_loop_twice(questions):
+    async with AsyncOpenAI() as client:
+        start = time.perf_counter()
+        for q in questions:
+            await ask(client, q)
+        one_by_one = time.perf_counter() - start
+        start = time.perf_counter()
+        for q in questions:
+            await asyncio.gather(ask(client, q))
+        return report(one_by_one, time.perf_counter() - start)
+
+
+# this clock stops while the process waits
+@expect("wrong clock")
+async def wrong_process_time(questions):
+    clock = time.process_time
+    async with AsyncOpenAI() as client:
+        start = clock()
+        for q in questions:
+            await ask(client, q)
+        one_by_one = clock() - start
+        start = clock()
+        await asyncio.gather(*[ask(client, q) for q in questions])
+        return report(one_by_one, clock() - start)
+
+
+# each time under the other key
+@expect("keys swapped")
+async def wrong_keys_swapped(questions):
+    right = await right_gather(questions)
+    return {**right, "one_by_one": right["at_once"], "at_once": right["one_by_one"]}
+
+
+class Stopwatch:
+    def __enter__(self):
+        self.start = timeit.default_timer()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds = timeit.default_timer() - self.start
+
+
+@expect("passed")
+async def right_stopwatch_and_anyio(questions):
+    async def in_turn(client):
+        for question in questions:
+            yield await ask(client, question)
+
+    async with AsyncOpenAI() as client:
+        with Stopwatch() as one_by_one:
+            texts = [text async for text in in_turn(client)]
+        with Stopwatch() as at_once:
+            async with anyio.create_task_group() as group:
+                for question in questions:
+                    group.start_soon(ask, client, question)
+    assert len(texts) == len(questions)
+    return report(one_by_one.seconds, at_once.seconds)
+
+
+@expect("passed")
+async def right_rounded_with_datetime(questions):
+    now = datetime.datetime.now
+    async with AsyncOpenAI() as client:
+        times = [now()]
+        [await ask(client, question) for question in questions]
+        times.append(now())
+        await asyncio.wait([asyncio.create_task(ask(client, question)) for question in questions])
+        times.append(now())
+    one_by_one, at_once = ((b - a).total_seconds() for a, b in itertools.pairwise(times))
+    speed_up = round(one_by_one / at_once, 1)
+    return {"one_by_one": round(one_by_one, 2), "at_once": round(at_once, 2), "speed_up": speed_up}

@@ -1,5 +1,7 @@
 import asyncio
 from asyncio import sleep
+from dataclasses import asdict, dataclass
+from functools import partial
 
 import openai
 from practice.expect import expect
@@ -268,3 +270,121 @@ async def wrong_old_error_classes(client, questions):
             return {"question": q, "answer": None, "error": str(e)}
 
     return await asyncio.gather(*(one(q) for q in questions))
+
+
+# two tries, each of which the client makes three times
+@expect("retries on top of retries")
+async def wrong_two_tries(client, questions):
+    async def one(q):
+        for _ in range(2):
+            try:
+                return {"question": q, "answer": await ask(client, q), "error": None}
+            except openai.BadRequestError as e:
+                return {"question": q, "answer": None, "error": str(e)}
+            except openai.OpenAIError as e:
+                error = str(e)
+        return {"question": q, "answer": None, "error": error}
+
+    return await asyncio.gather(*(one(q) for q in questions))
+
+
+# the answer under the error
+@expect("keys swapped")
+async def wrong_keys_swapped(client, questions):
+    rows = await right_gather_return_exceptions(client, questions)
+    return [{**row, "answer": row["error"], "error": row["answer"]} for row in rows]
+
+
+# what went wrong in place of the answer
+@expect("failure swallowed")
+async def wrong_error_as_answer(client, questions):
+    async def one(q):
+        try:
+            return {"question": q, "answer": await ask(client, q), "error": None}
+        except openai.OpenAIError as e:
+            return {"question": q, "answer": f"Error: {e}", "error": None}
+
+    return await asyncio.gather(*(one(q) for q in questions))
+
+
+# a time limit that is shorter than any answer
+@expect("cut off")
+async def wrong_short_timeout(client, questions):
+    return await right_gather_return_exceptions(client.with_options(timeout=0.1), questions)
+
+
+# the errors of Python in place of those of the SDK
+@expect("one failure lost the rest", outcome="broken")
+async def wrong_errors_of_python(client, questions):
+    async def one(q):
+        try:
+            return {"question": q, "answer": await ask(client, q), "error": None}
+        except (ConnectionError, TimeoutError) as e:
+            return {"question": q, "answer": None, "error": str(e)}
+
+    return await asyncio.gather(*(one(q) for q in questions))
+
+
+@dataclass
+class Row:
+    question: str
+    answer: str | None = None
+    error: str | None = None
+
+
+@expect("passed")
+async def right_dataclass_and_match(client, questions):
+    rows = [Row(question) for question in questions]
+    results = await asyncio.gather(*(ask(client, row.question) for row in rows), return_exceptions=True)
+    for row, result in zip(rows, results):
+        match result:
+            case openai.APIStatusError():
+                row.error = f"{result.status_code}: {result.message}"
+            case openai.OpenAIError():
+                row.error = repr(result)
+            case _:
+                row.answer = result
+    return list(map(asdict, rows))
+
+
+def retried(times):
+    def decorate(function):
+        async def wrapper(*arguments):
+            for left in reversed(range(times)):
+                try:
+                    return await function(*arguments)
+                except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError):
+                    if not left:
+                        raise
+                    await asyncio.sleep(0.1)
+
+        return wrapper
+
+    return decorate
+
+
+@expect("passed")
+async def right_decorator_that_tries_again(client, questions):
+    ask_well = retried(3)(ask)
+    patient = client.with_options(max_retries=0)
+
+    async def one(question):
+        with_answer = partial(dict, question=question)
+        try:
+            return with_answer(answer=await ask_well(patient, question), error=None)
+        except openai.OpenAIError as error:
+            return with_answer(answer=None, error=f"{type(error).__name__}: {error}")
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(question)) for question in questions]
+    return [task.result() for task in tasks]
+
+
+@expect("passed")
+async def right_exceptions_of_tasks(client, questions):
+    tasks = [asyncio.create_task(ask(client, question)) for question in questions]
+    await asyncio.wait(tasks)
+    return [
+        {"question": q, "answer": None if (e := t.exception()) else t.result(), "error": str(e) if e else None}
+        for q, t in zip(questions, tasks)
+    ]
