@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from ..catalog import EFFORTS
-from ..errors import OPENAI_SAYS
+from .admission import enter, pass_limits
 from .answers import NO_ANSWER, split_tokens
 from .asked_in_words import about, messy, schema_in, wants_json
 from .exchange import Exchange
@@ -18,7 +18,6 @@ from .filling import fill
 from .logprobs import logprobs
 from .plans import next_calls, say
 from .prompts import Prompt
-from .requests import Refused
 from .tools import Call
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -71,12 +70,8 @@ def call_tokens(call: Call) -> list[str]:
 def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
     """Raises Refused where limits or faults say so; `param` is where the endpoint has its question."""
     api = exchange.api
-    exchange.model, exchange.question = prompt.model.name, prompt.question
-    api.asked.add(prompt.question)
-    if code := api.faults.out_of_credit:
-        raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
+    fault = enter(exchange, prompt.model.name, prompt.question)
     topic = api.topic(prompt.question)
-    fault = api.faults.strike(topic, exchange.nth, exchange.random("fault"))
     calls = () if fault == "declined" else next_calls(prompt.toolbox, prompt.turns, topic, exchange.id[:20])
     text = REFUSAL if fault == "declined" else "" if calls else _answer(exchange, prompt, topic, fault)
     tokens, reasoning = split_tokens(_stopped(text, prompt.stop)), _reasoning_tokens(prompt)
@@ -90,8 +85,7 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
         tokens = tokens[: limit - reasoning]
         if is_cut:  # no call is half a call
             calls, called = (), 0
-    exchange.admit(prompt.prompt_tokens + reasoning + called + len(tokens))
-    _refuse(exchange, fault, param)
+    pass_limits(exchange, prompt.prompt_tokens + reasoning + called + len(tokens), fault, param)
     first, each = api.latency(prompt.model, topic, exchange.random("latency"))
     return Generation(
         tokens=tuple(tokens),
@@ -132,24 +126,3 @@ def _reasoning_tokens(prompt: Prompt) -> int:
     """So many each time that this model is asked this, with this effort."""
     rng = Random(f"{prompt.model.name}:{prompt.effort}:{prompt.question!a}")
     return round(EFFORTS[prompt.effort].reasoning_tokens * rng.lognormvariate(0, REASONING_SPREAD))
-
-
-def _refuse(exchange: Exchange, fault: Fault | None, param: str) -> None:
-    if fault == "rate_limited":
-        if exchange.limit_headers:
-            exchange.limit_headers["x-ratelimit-remaining-requests"] = "0"
-        raise Refused(
-            429,
-            f"Rate limit reached for {exchange.model}. Please try again later.",
-            "rate_limit_exceeded",
-            kind="requests",
-            retry_after=exchange.api.faults.retry_after,
-        )
-    if fault == "server_error":
-        raise Refused(
-            500,
-            "The server had an error while processing your request. Sorry about that!",
-            kind="server_error",
-        )
-    if fault == "refused":
-        raise Refused(400, "Invalid prompt: it was flagged, and will not be answered.", "invalid_prompt", param)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from openai.resources import Embeddings
 from openai.resources.chat import Completions
 from openai.resources.responses import Responses
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -13,17 +14,19 @@ from openai.types.responses import Response
 
 from helpers.catalog import MODELS, cost, find_model
 from helpers.mock_api import MockAPI, Reply
-from helpers.mock_api.parameters import CHAT, RESPONSES, Parameters
+from helpers.mock_api.parameters import CHAT, EMBEDDING_PARAMETERS, RESPONSES, Parameters
 
 QUESTION = "What is Go?"
-CHAT_PATH, RESPONSES_PATH = "/v1/chat/completions", "/v1/responses"
+CHAT_PATH, RESPONSES_PATH, EMBEDDINGS_PATH = "/v1/chat/completions", "/v1/responses", "/v1/embeddings"
 BODIES: dict[str, dict[str, Any]] = {
     CHAT_PATH: {"model": "gpt-4o", "messages": [{"role": "user", "content": QUESTION}]},
     RESPONSES_PATH: {"model": "gpt-4o", "input": QUESTION},
+    EMBEDDINGS_PATH: {"model": "text-embedding-3-small", "input": QUESTION},
 }
 ENDPOINTS: list[tuple[str, Callable[..., Any], Parameters]] = [
     (CHAT_PATH, Completions.create, CHAT),
     (RESPONSES_PATH, Responses.create, RESPONSES),
+    (EMBEDDINGS_PATH, Embeddings.create, EMBEDDING_PARAMETERS),
 ]
 OF_THE_CLIENT = {"self", "extra_headers", "extra_query", "extra_body", "timeout"}
 
@@ -197,7 +200,7 @@ def test_several_choices_are_made_and_paid(api: MockAPI) -> None:
 
 
 def test_the_service_tier_is_said_again(api: MockAPI) -> None:
-    for path in BODIES:
+    for path in (CHAT_PATH, RESPONSES_PATH):
         assert content(send(api, path, service_tier="flex"))["service_tier"] == "flex"
         assert content(send(api, path, service_tier="auto"))["service_tier"] == "default"
 
