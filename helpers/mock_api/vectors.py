@@ -3,15 +3,16 @@
 No model is behind it: what means the same in other words is as far off as anything else.
 """
 
+import math
 import re
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import shake_256
-from operator import add
 
-SHORT, LIGHT = 3, 0.3  # a word of so few letters says little: it has this weight
-SHARED = 0.8  # the weight of what is in every text, so that no two are quite unlike
+# how much a word counts: one of few letters says little
+SHORT, LIGHT, HEAVY = 3, 3, 10
+SHARED = 8  # how much counts what is in every text, so that no two are quite unlike
 
 
 def embed(text: str, dimensions: int, most: int) -> "array[float]":
@@ -22,11 +23,10 @@ def embed(text: str, dimensions: int, most: int) -> "array[float]":
     (256, 1.0, True)
     """
     words = [each.casefold().rstrip("s") or each for each in re.findall(r"\w+", text)] or [text]
-    vector = [SHARED * each for each in _direction("", most)[:dimensions]]
-    for word in words:
-        weight = LIGHT if len(word) <= SHORT else 1.0
-        vector = list(map(add, vector, [weight * each for each in _direction(word, most)[:dimensions]]))
-    length = dot(vector, vector) ** 0.5
+    directions = [_direction("", SHARED, most)]
+    directions += [_direction(word, LIGHT if len(word) <= SHORT else HEAVY, most) for word in words]
+    vector = list(map(sum, zip(*(each[:dimensions] for each in directions), strict=True)))
+    length = math.hypot(*vector)
     return array("f", [each / length for each in vector])
 
 
@@ -35,6 +35,7 @@ def dot(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 @lru_cache(maxsize=5_000)
-def _direction(word: str, most: int) -> "array[int]":
+def _direction(word: str, weight: int, most: int) -> "array[int]":
     """Where a word lies: by chance, but always there."""
-    return array("b", shake_256(word.encode(errors="replace")).digest(most))
+    places = array("b", shake_256(word.encode(errors="replace")).digest(most))
+    return array("h", [weight * each for each in places])
