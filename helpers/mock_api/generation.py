@@ -10,7 +10,7 @@ from typing import Any
 
 from ..catalog import EFFORTS
 from .admission import enter, pass_limits
-from .answers import NO_ANSWER, split_tokens
+from .answers import NO_ANSWER, find_answer, split_tokens
 from .asked_in_words import about, messy, schema_in, wants_json
 from .exchange import Exchange
 from .faults import Fault
@@ -55,7 +55,7 @@ class Generation:
     @property
     def written(self) -> int:
         """The tokens that are paid: what was thought is, like what was said."""
-        return self.reasoning_tokens + len(self.tokens) + sum(len(call_tokens(call)) for call in self.calls)
+        return self.reasoning_tokens + len(self.tokens) + _tokens_of(self.calls)
 
     @property
     def seconds(self) -> float:
@@ -67,25 +67,31 @@ def call_tokens(call: Call) -> list[str]:
     return split_tokens(call.arguments)
 
 
+def _tokens_of(calls: tuple[Call, ...]) -> int:
+    return sum(len(call_tokens(call)) for call in calls)
+
+
 def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
     """Raises Refused where limits or faults say so; `param` is where the endpoint has its question."""
     api = exchange.api
     fault = enter(exchange, prompt.model.name, prompt.question)
     topic = api.topic(prompt.question)
-    calls = () if fault == "declined" else next_calls(prompt.toolbox, prompt.turns, topic, exchange.id[:20])
-    text = REFUSAL if fault == "declined" else "" if calls else _answer(exchange, prompt, topic, fault)
+    calls: tuple[Call, ...] = ()
+    if fault == "declined":
+        text = REFUSAL
+    else:
+        calls = next_calls(prompt.toolbox, prompt.turns, topic, exchange.id[:20])
+        text = "" if calls else _answer(exchange, prompt, topic, fault)
     tokens, reasoning = split_tokens(_stopped(text, prompt.stop)), _reasoning_tokens(prompt)
-    called = sum(len(call_tokens(call)) for call in calls)
-    limit = prompt.limit
+    needed = reasoning + len(tokens) + _tokens_of(calls)
+    limit = prompt.limit or MUCH
     if fault == "cut_off":
-        limit = min(limit or MUCH, reasoning + (called + len(tokens)) // 2)
-    is_cut = limit is not None and reasoning + called + len(tokens) >= limit
-    if limit is not None:
-        reasoning = min(reasoning, limit)
+        limit = min(limit, reasoning + (needed - reasoning) // 2)
+    is_cut = needed >= limit
+    if is_cut:  # no call is half a call
+        reasoning, calls = min(reasoning, limit), ()
         tokens = tokens[: limit - reasoning]
-        if is_cut:  # no call is half a call
-            calls, called = (), 0
-    pass_limits(exchange, prompt.prompt_tokens + reasoning + called + len(tokens), fault, param)
+    pass_limits(exchange, prompt.prompt_tokens + min(needed, limit), fault, param)
     first, each = api.latency(prompt.model, topic, exchange.random("latency"))
     return Generation(
         tokens=tuple(tokens),
@@ -102,14 +108,16 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
 
 def _answer(exchange: Exchange, prompt: Prompt, topic: str, fault: Fault | None) -> str:
     """What the model says, in the form that was asked for."""
-    said, form = say(prompt.turns, topic) or exchange.api.answer(prompt.model, topic), prompt.form
-    in_words = form.kind != "json_schema" and wants_json(prompt.words)
-    if form.schema is None and not in_words:
-        return said
-    source = about(topic)
-    schema = form.schema or schema_in(prompt.words)
-    value = fill(schema, source, source if said == NO_ANSWER else said, prompt.model.name)
-    if fault == "messy_json" and form.kind == "text":
+    said = say(prompt.turns, topic) or exchange.api.answer(prompt.model, topic)
+    schema = prompt.form.schema
+    if schema is None:
+        # a question that has a written answer asks about JSON, and not for it
+        words = "\n".join(turn.text for turn in prompt.turns if find_answer(turn.text, "small") == NO_ANSWER)
+        if prompt.form.kind == "text" and not wants_json(words):
+            return said
+        schema = schema_in(words)
+    value = fill(schema, about(topic), said, prompt.model.name)
+    if fault == "messy_json" and prompt.form.kind == "text":
         return messy(value, exchange.random("mess"))
     return json.dumps(value, ensure_ascii=False)
 
