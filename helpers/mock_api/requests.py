@@ -107,9 +107,10 @@ def one_of(value: object, values: Sequence[str], param: str) -> None:
     """Refuses what is none of the values."""
     if value not in values:
         *others, last = (f"'{each}'" for each in values)
+        supported = f"{', '.join(others)}, and {last}" if others else last
         raise Refused(
             400,
-            f"Invalid value: '{str(value)[:100]}'. Supported values are: {', '.join(others)}, and {last}.",
+            f"Invalid value: '{str(value)[:100]}'. Supported values are: {supported}.",
             "invalid_value",
             param,
         )

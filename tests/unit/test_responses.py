@@ -239,6 +239,30 @@ def test_in_the_background_it_is_asked_for_again_until_it_is_ready() -> None:
     assert content(send(api, "GET", path))["status"] == "completed", "what is ready stays so"
 
 
+def test_the_events_of_one_in_the_background_can_be_taken_up_again(client: OpenAI) -> None:
+    first = list(client.responses.create(**ASK, background=True, stream=True))[:8]
+    name: str = first[0].response.id  # type: ignore[union-attr]
+    rest = list(client.responses.retrieve(name, stream=True, starting_after=first[-1].sequence_number))
+    assert [event.sequence_number for event in [*first, *rest]] == list(range(len(first) + len(rest)))
+    assert rest[-1].type == "response.completed" and rest[-1].response.output_text
+    again = list(client.responses.retrieve(name, stream=True))
+    assert len(again) == len(first) + len(rest)
+    with pytest.raises(openai.BadRequestError, match="Only a response that is made in the background"):
+        client.responses.retrieve(client.responses.create(**ASK).id, stream=True)
+
+
+def test_events_that_are_to_come_come_when_they_are_due() -> None:
+    time, api = FakeTime(), MockAPI(pace=1)
+    api.clock = limits_module.Clock(1, time)
+    path = f"/v1/responses/{content(send(api, background=True))['id']}"
+    waits = [sum(piece.wait for piece in send(api, "GET", f"{path}?stream=true").pieces)]
+    time.now += 0.3
+    waits.append(sum(piece.wait for piece in send(api, "GET", f"{path}?stream=true").pieces))
+    time.now += 60
+    waits.append(sum(piece.wait for piece in send(api, "GET", f"{path}?stream=true").pieces))
+    assert waits[0] - waits[1] == pytest.approx(0.3) and waits[2] == 0
+
+
 def test_what_is_cancelled_has_no_answer() -> None:
     time, api = FakeTime(), MockAPI(pace=1)
     api.clock = limits_module.Clock(1, time)
