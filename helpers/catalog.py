@@ -65,6 +65,7 @@ def _model(name: str, practice: dict[str, Any], efforts: Any = (), snapshots: An
 
 
 MODELS: dict[str, Model] = _models("models")
+UNLISTED: dict[str, Model] = _models("unlisted")
 EMBEDDINGS: dict[str, Model] = _models("embeddings")
 _SNAPSHOTS = {snapshot: replace(model, name=snapshot) for model in MODELS.values() for snapshot in model.snapshots}
 SUCCESSORS: dict[str, str] = _CATALOG["successors"]  # of names that are no longer answered
@@ -76,12 +77,12 @@ COMPARE_MODELS: tuple[str, ...] = tuple(_CATALOG["compare"])
 
 
 def find_model(name: str) -> Model | None:
-    """A model by its name, or by a dated one; None where it is not known.
+    """A model by its name, also by a dated one, and also where it is not listed; None where it is not known.
 
     >>> find_model("gpt-4o-2024-08-06").input == MODELS["gpt-4o"].input
     True
     """
-    return MODELS.get(name) or _SNAPSHOTS.get(name)
+    return MODELS.get(name) or _SNAPSHOTS.get(name) or UNLISTED.get(name)
 
 
 def find_successor(name: str) -> str | None:

@@ -12,7 +12,7 @@ from openai.resources.responses import Responses
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
-from helpers.catalog import MODELS, cost, find_model
+from helpers.catalog import MODELS, UNLISTED, cost, find_model
 from helpers.mock_api import MockAPI, Reply
 from helpers.mock_api.parameters import CHAT, EMBEDDING_PARAMETERS, RESPONSES, Parameters
 
@@ -234,6 +234,12 @@ def test_a_dated_name_is_answered_and_priced_as_its_model(api: MockAPI, name: st
     base = next(model for model in MODELS.values() if name in model.snapshots)
     assert cost(name, 10, 10) == cost(base.name, 10, 10)
     assert content(api.handle("GET", f"/v1/models/{name}", {"authorization": "Bearer any"}, b""))["id"] == name
+
+
+def test_what_a_framework_asks_by_itself_is_answered_and_priced(api: MockAPI) -> None:
+    for name in UNLISTED:
+        assert send(api, RESPONSES_PATH, model=name).status == 200 and cost(name, 10, 10)
+    assert not UNLISTED.keys() & MODELS.keys()
 
 
 @pytest.mark.parametrize(
