@@ -93,11 +93,13 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
         tokens = tokens[: limit - reasoning]
     pass_limits(exchange, prompt.prompt_tokens + min(needed, limit), fault, param)
     first, each = api.latency(prompt.model, topic, exchange.random("latency"))
+    if prompt.model.efforts:
+        first = first * EFFORTS[prompt.effort].first_token + each * reasoning
     return Generation(
         tokens=tuple(tokens),
         reasoning_tokens=reasoning,
         is_cut=is_cut,
-        first=first * EFFORTS[prompt.effort].first_token + each * reasoning,
+        first=first,
         each=each,
         is_refusal=fault == "declined",
         fault=fault,

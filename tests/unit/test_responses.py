@@ -13,7 +13,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from helpers import session, watch
-from helpers.catalog import cost
+from helpers.catalog import MODELS, cost
 from helpers.mock_api import Faults, MockAPI, MockTransport, Reply
 from helpers.mock_api import limits as limits_module
 from helpers.session.state import state
@@ -177,6 +177,24 @@ def test_the_default_is_medium(api: MockAPI) -> None:
     ]
     assert times[0] == pytest.approx(times[1], rel=0.25)
     assert content(send(api))["reasoning"]["effort"] == "medium"
+
+
+def test_where_no_effort_is_named_the_latency_is_the_catalogues() -> None:
+    """The saved lessons show it: what is added here must not change it."""
+    for model in MODELS.values():
+        api, practice = MockAPI(pace=1), model.practice
+        drawn = []
+        for _ in range(25):
+            reply = chat(api, model=model.name, stream=True)
+            drawn.append((reply.before / practice.first_token, reply.pieces[2].wait * practice.tokens_per_second))
+        for factors in zip(*drawn, strict=True):
+            assert 0.85 < sorted(factors)[12] < 1.15, model.name
+    api = MockAPI(seed=5, pace=1)
+    assert [round(seconds(chat(api, model=name)), 3) for name in ("gpt-6-luna", "gpt-4o", "gpt-5")] == [
+        0.971,
+        1.168,
+        2.68,
+    ]
 
 
 def test_all_that_was_allowed_can_be_used_up_by_thinking(api: MockAPI) -> None:
