@@ -134,5 +134,8 @@ def _stopped(text: str, stops: tuple[str, ...]) -> str:
 
 def _reasoning_tokens(prompt: Prompt) -> int:
     """So many each time that this model is asked this, with this effort."""
+    about_so_many = EFFORTS[prompt.effort].reasoning_tokens
+    if not about_so_many:
+        return 0
     rng = Random(f"{prompt.model.name}:{prompt.effort}:{prompt.question!a}")
-    return round(EFFORTS[prompt.effort].reasoning_tokens * rng.lognormvariate(0, REASONING_SPREAD))
+    return round(about_so_many * rng.lognormvariate(0, REASONING_SPREAD))
