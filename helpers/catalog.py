@@ -16,10 +16,10 @@ Depth = Literal["small", "medium", "large"]
 class Practice:
     """How the practice API imitates a model."""
 
-    answers: Depth
     first_token: float  # seconds until the answer begins
     tokens_per_second: float  # after that
     spread: float  # sigma of a log-normal factor on both
+    answers: Depth = "small"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Effort:
 class Model:
     """One model. `input` and `output` are USD for a million tokens; None where the price is unknown.
 
-    `efforts` are those of its reasoning; a model that has none does not reason. `snapshots` are its dated names.
+    `efforts` are those of its reasoning; a model that has none does not reason. `snapshots` are its dated names,
+    `dimensions` those of its vectors, where it makes embeddings.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Model:
     successor: str | None = None
     efforts: tuple[str, ...] = ()
     snapshots: tuple[str, ...] = ()
+    dimensions: int | None = None
 
 
 def _read() -> dict[str, Any]:
@@ -52,18 +54,19 @@ def _read() -> dict[str, Any]:
 
 
 _CATALOG = _read()
-MODELS: dict[str, Model] = {
-    name: Model(
-        name=name,
-        **{
-            **entry,
-            "practice": Practice(**entry["practice"]),
-            "efforts": tuple(entry.get("efforts", ())),
-            "snapshots": tuple(entry.get("snapshots", ())),
-        },
-    )
-    for name, entry in _CATALOG["models"].items()
-}
+
+
+def _models(table: str) -> dict[str, Model]:
+    return {name: _model(name, **entry) for name, entry in _CATALOG[table].items()}
+
+
+def _model(name: str, practice: dict[str, Any], efforts: Any = (), snapshots: Any = (), **entry: Any) -> Model:
+    return Model(name, Practice(**practice), efforts=tuple(efforts), snapshots=tuple(snapshots), **entry)
+
+
+MODELS: dict[str, Model] = _models("models")
+UNLISTED: dict[str, Model] = _models("unlisted")
+EMBEDDINGS: dict[str, Model] = _models("embeddings")
 _SNAPSHOTS = {snapshot: replace(model, name=snapshot) for model in MODELS.values() for snapshot in model.snapshots}
 SUCCESSORS: dict[str, str] = _CATALOG["successors"]  # of names that are no longer answered
 EFFORTS: dict[str, Effort] = {name: Effort(**entry) for name, entry in _CATALOG["efforts"].items()}
@@ -74,12 +77,12 @@ COMPARE_MODELS: tuple[str, ...] = tuple(_CATALOG["compare"])
 
 
 def find_model(name: str) -> Model | None:
-    """A model by its name, or by a dated one; None where it is not known.
+    """A model by its name, also by a dated one, and also where it is not listed; None where it is not known.
 
     >>> find_model("gpt-4o-2024-08-06").input == MODELS["gpt-4o"].input
     True
     """
-    return MODELS.get(name) or _SNAPSHOTS.get(name)
+    return MODELS.get(name) or _SNAPSHOTS.get(name) or UNLISTED.get(name)
 
 
 def find_successor(name: str) -> str | None:
@@ -99,7 +102,7 @@ def cost(model: str, prompt_tokens: int | None, completion_tokens: int | None) -
     >>> cost("a-model-of-my-own", 10, 10) is None
     True
     """
-    known = find_model(model)
+    known = find_model(model) or EMBEDDINGS.get(model)
     if known is None or known.input is None or known.output is None:
         return None
     if prompt_tokens is None or completion_tokens is None:

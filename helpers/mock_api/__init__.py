@@ -1,4 +1,4 @@
-"""The practice API: OpenAI's chat completions, responses and models, imitated on this computer.
+"""The practice API: OpenAI's chat completions, responses, embeddings and models, imitated on this computer.
 
 `MockAPI` decides what each request gets: answer, usage, latency, faults, rate limits. Two doors lead to it and do
 nothing but carry that out: `server.Server`, an HTTP server on the loopback interface, and `transport.MockTransport`,

@@ -64,9 +64,10 @@ class MockAPI:
         self.closed = True
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """The reply to one request. `path` begins with /v1; the names in `headers` are lower-case."""
+        """The reply to one request. `path` begins with /v1, and may have a query; names in `headers` are lower-case."""
+        path, _, query = path.partition("?")
         with self._lock:
-            exchange = Exchange(self, path)
+            exchange = Exchange(self, path, query)
             try:
                 reply = self._reply(exchange, method, headers, body)
             except Refused as refused:

@@ -5,7 +5,10 @@ import re
 from random import Random
 from typing import Any
 
-JSON = re.compile(r"\bjson\b", re.IGNORECASE)
+ASKED_FOR = re.compile(
+    r"\b(in|as|into|return|give|reply|respond|answer|output|write|valid|only|with)\b[^.?!\n]{0,40}\bjson\b",
+    re.IGNORECASE,
+)
 KEY = re.compile(r"[\"'`](\w+)[\"'`]\s*:")  # as in an example: {"title": …}
 QUOTED = re.compile(r"[\"'`](\w+)[\"'`]")
 LABEL = re.compile(r"^\w+:\s+")
@@ -23,7 +26,11 @@ NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 
 def wants_json(texts: str) -> bool:
-    return JSON.search(texts) is not None
+    """
+    >>> wants_json("Answer in JSON, please."), wants_json("Is JSON older than XML?")
+    (True, False)
+    """
+    return ASKED_FOR.search(texts) is not None
 
 
 def about(question: str) -> str:

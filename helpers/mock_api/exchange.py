@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import parse_qsl
 
 from .limits import Bucket
 from .requests import Refused
@@ -40,9 +41,10 @@ class Reply:
 class Exchange:
     """What an endpoint gets: the request's path, and what all endpoints need to answer it."""
 
-    def __init__(self, api: "MockAPI", path: str) -> None:
+    def __init__(self, api: "MockAPI", path: str, query: str = "") -> None:
         self.api = api
         self.path = path
+        self.query = dict(parse_qsl(query))
         self.model = ""
         self.question = ""
         self.answer = ""

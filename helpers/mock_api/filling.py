@@ -9,7 +9,8 @@ from uuid import UUID
 from .schemas import resolve
 
 DEEPEST = 6  # levels, after which a schema that refers to itself ends
-LONG_TEXT = ("answer", "text", "content", "response", "explanation", "reasoning", "description", "summary", "body")
+ANSWERS = ("answer", "response", "explanation")
+WHOLE_TEXTS = ("text", "content", "reasoning", "description", "summary", "body", "quote")
 TITLES = ("title", "headline", "subject")
 NAMES = ("name", "author", "person", "company")
 A_NAME = re.compile(r"\b[A-Z][a-z]+(?: [A-Z][a-z]+)+\b")
@@ -149,8 +150,10 @@ class _Filling:
         elif last in KNOWN:
             there = [each for each in KNOWN[last] if each in self.source]
             text = there[0] if there else rng.choice(KNOWN[last])
-        elif last in LONG_TEXT:
+        elif last in ANSWERS:
             text = self.said
+        elif last in WHOLE_TEXTS:
+            text = self.source
         elif last == "email":
             text = _formatted("email", rng)
         elif last in TITLES:

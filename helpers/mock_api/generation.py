@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 
 from ..catalog import EFFORTS
-from ..errors import OPENAI_SAYS
-from .answers import NO_ANSWER, split_tokens
+from .admission import enter, pass_limits
+from .answers import NO_ANSWER, find_answer, split_tokens
 from .asked_in_words import about, messy, schema_in, wants_json
 from .exchange import Exchange
 from .faults import Fault
@@ -18,7 +18,6 @@ from .filling import fill
 from .logprobs import logprobs
 from .plans import next_calls, say
 from .prompts import Prompt
-from .requests import Refused
 from .tools import Call
 
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -56,7 +55,7 @@ class Generation:
     @property
     def written(self) -> int:
         """The tokens that are paid: what was thought is, like what was said."""
-        return self.reasoning_tokens + len(self.tokens) + sum(len(call_tokens(call)) for call in self.calls)
+        return self.reasoning_tokens + len(self.tokens) + _tokens_of(self.calls)
 
     @property
     def seconds(self) -> float:
@@ -68,36 +67,39 @@ def call_tokens(call: Call) -> list[str]:
     return split_tokens(call.arguments)
 
 
+def _tokens_of(calls: tuple[Call, ...]) -> int:
+    return sum(len(call_tokens(call)) for call in calls)
+
+
 def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
     """Raises Refused where limits or faults say so; `param` is where the endpoint has its question."""
     api = exchange.api
-    exchange.model, exchange.question = prompt.model.name, prompt.question
-    api.asked.add(prompt.question)
-    if code := api.faults.out_of_credit:
-        raise Refused(429, OPENAI_SAYS[code], code, kind="insufficient_quota")
+    fault = enter(exchange, prompt.model.name, prompt.question)
     topic = api.topic(prompt.question)
-    fault = api.faults.strike(topic, exchange.nth, exchange.random("fault"))
-    calls = () if fault == "declined" else next_calls(prompt.toolbox, prompt.turns, topic, exchange.id[:20])
-    text = REFUSAL if fault == "declined" else "" if calls else _answer(exchange, prompt, topic, fault)
+    calls: tuple[Call, ...] = ()
+    if fault == "declined":
+        text = REFUSAL
+    else:
+        calls = next_calls(prompt.toolbox, prompt.turns, topic, exchange.id[:20])
+        text = "" if calls else _answer(exchange, prompt, topic, fault)
     tokens, reasoning = split_tokens(_stopped(text, prompt.stop)), _reasoning_tokens(prompt)
-    called = sum(len(call_tokens(call)) for call in calls)
-    limit = prompt.limit
+    needed = reasoning + len(tokens) + _tokens_of(calls)
+    limit = prompt.limit or MUCH
     if fault == "cut_off":
-        limit = min(limit or MUCH, reasoning + (called + len(tokens)) // 2)
-    is_cut = limit is not None and reasoning + called + len(tokens) >= limit
-    if limit is not None:
-        reasoning = min(reasoning, limit)
+        limit = min(limit, reasoning + (needed - reasoning) // 2)
+    is_cut = needed >= limit
+    if is_cut:  # no call is half a call
+        reasoning, calls = min(reasoning, limit), ()
         tokens = tokens[: limit - reasoning]
-        if is_cut:  # no call is half a call
-            calls, called = (), 0
-    exchange.admit(prompt.prompt_tokens + reasoning + called + len(tokens))
-    _refuse(exchange, fault, param)
+    pass_limits(exchange, prompt.prompt_tokens + min(needed, limit), fault, param)
     first, each = api.latency(prompt.model, topic, exchange.random("latency"))
+    if prompt.model.efforts:
+        first = first * api.haste(prompt.effort) + each * reasoning
     return Generation(
         tokens=tuple(tokens),
         reasoning_tokens=reasoning,
         is_cut=is_cut,
-        first=first * api.haste(prompt.effort) + each * reasoning,
+        first=first,
         each=each,
         is_refusal=fault == "declined",
         fault=fault,
@@ -108,14 +110,16 @@ def generate(exchange: Exchange, prompt: Prompt, param: str) -> Generation:
 
 def _answer(exchange: Exchange, prompt: Prompt, topic: str, fault: Fault | None) -> str:
     """What the model says, in the form that was asked for."""
-    said, form = say(prompt.turns, topic) or exchange.api.answer(prompt.model, topic), prompt.form
-    in_words = form.kind != "json_schema" and wants_json(prompt.words)
-    if form.schema is None and not in_words:
-        return said
-    source = about(topic)
-    schema = form.schema or schema_in(prompt.words)
-    value = fill(schema, source, source if said == NO_ANSWER else said, prompt.model.name)
-    if fault == "messy_json" and form.kind == "text":
+    said = say(prompt.turns, topic) or exchange.api.answer(prompt.model, topic)
+    schema = prompt.form.schema
+    if schema is None:
+        # a question that has a written answer asks about JSON, and not for it
+        words = "\n".join(turn.text for turn in prompt.turns if find_answer(turn.text, "small") == NO_ANSWER)
+        if prompt.form.kind == "text" and not wants_json(words):
+            return said
+        schema = schema_in(words)
+    value = fill(schema, about(topic), said, prompt.model.name)
+    if fault == "messy_json" and prompt.form.kind == "text":
         return messy(value, exchange.random("mess"))
     return json.dumps(value, ensure_ascii=False)
 
@@ -130,26 +134,8 @@ def _stopped(text: str, stops: tuple[str, ...]) -> str:
 
 def _reasoning_tokens(prompt: Prompt) -> int:
     """So many each time that this model is asked this, with this effort."""
+    about_so_many = EFFORTS[prompt.effort].reasoning_tokens
+    if not about_so_many:
+        return 0
     rng = Random(f"{prompt.model.name}:{prompt.effort}:{prompt.question!a}")
-    return round(EFFORTS[prompt.effort].reasoning_tokens * rng.lognormvariate(0, REASONING_SPREAD))
-
-
-def _refuse(exchange: Exchange, fault: Fault | None, param: str) -> None:
-    if fault == "rate_limited":
-        if exchange.limit_headers:
-            exchange.limit_headers["x-ratelimit-remaining-requests"] = "0"
-        raise Refused(
-            429,
-            f"Rate limit reached for {exchange.model}. Please try again later.",
-            "rate_limit_exceeded",
-            kind="requests",
-            retry_after=exchange.api.faults.retry_after,
-        )
-    if fault == "server_error":
-        raise Refused(
-            500,
-            "The server had an error while processing your request. Sorry about that!",
-            kind="server_error",
-        )
-    if fault == "refused":
-        raise Refused(400, "Invalid prompt: it was flagged, and will not be answered.", "invalid_prompt", param)
+    return round(about_so_many * rng.lognormvariate(0, REASONING_SPREAD))

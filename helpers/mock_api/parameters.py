@@ -159,6 +159,11 @@ RESPONSES = Parameters(
         "prompt": None,
     },
 )
+EMBEDDING_PARAMETERS = Parameters(
+    frozenset(("input", "model", "dimensions", "encoding_format")),
+    {"user": COMMON["user"]},
+    {},
+)
 
 # ---- what a model that reasons does not take -----------------------------------------------------------------------
 

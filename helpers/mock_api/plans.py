@@ -48,11 +48,12 @@ def next_calls(toolbox: Toolbox, turns: tuple[Turn, ...], question: str, new_id:
     if toolbox.choice == "none" or not toolbox.tools:
         return ()
     since = _since_question(turns)
-    made = {(call.name, call.arguments) for turn in since for call in turn.calls}
+    # some frameworks write the arguments anew
+    made = {(call.name, _plainly(call.arguments)) for turn in since for call in turn.calls}
     source = about(question)
     steps = [Step(toolbox.tools[0], None)] if toolbox.choice == "named" else _plan(toolbox, question)
     asked = dict.fromkeys((step.tool.name, _arguments(step, source, question)) for step in steps)
-    left = [each for each in asked if each not in made]
+    left = [each for each in asked if (each[0], _plainly(each[1])) not in made]
     if not left and toolbox.choice in ("required", "named"):
         results = (turn.text for turn in since if turn.result_of)
         left = [_something_else(toolbox, made, " ".join([source, *results]), question)]
@@ -124,6 +125,18 @@ def _takes(schema: dict[str, Any], subject: str | None) -> bool:
     return subject in schema.get("enum", ()) or (
         schema.get("type") == "string" and not schema.keys() & {"enum", "const", "format"}
     )
+
+
+def _plainly(arguments: str) -> str:
+    """The same for the same arguments, however they are written.
+
+    >>> _plainly('{"b":1,"a":2}')
+    '{"a": 2, "b": 1}'
+    """
+    try:
+        return json.dumps(json.loads(arguments), sort_keys=True)
+    except ValueError:
+        return arguments
 
 
 def _subject(arguments: str) -> str:

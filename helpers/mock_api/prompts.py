@@ -40,11 +40,6 @@ class Prompt:
         said = (turn.text for turn in reversed(self.turns) if not turn.calls and not turn.result_of)
         return next(said, self.turns[-1].text)
 
-    @property
-    def words(self) -> str:
-        """All that was said."""
-        return "\n".join(turn.text for turn in self.turns)
-
 
 def read_parts(content: object, where: str, kinds: dict[str, str], others: tuple[str, ...]) -> str:
     """The text in a message's content. `kinds` names the types of its parts, each with where its text stands; the

@@ -4,7 +4,7 @@ import json
 from collections.abc import Container, Sequence
 from typing import Any
 
-from ..catalog import Model, find_model, find_successor
+from ..catalog import EMBEDDINGS, Model, find_model, find_successor
 
 
 class Refused(Exception):
@@ -45,12 +45,14 @@ def known_model(asked: dict[str, Any]) -> Model:
         raise Refused(400, "you must provide a model parameter")
     if not isinstance(name, str):
         raise wrong_type("model", "a string", name)
+    if name in EMBEDDINGS:
+        raise Refused(404, "This is not a chat model and thus not supported here: it makes embeddings.", param="model")
     return find(name, f"The model `{name[:100]}` does not exist or you do not have access to it.", None)
 
 
 def find(name: str, else_said: str, param: str | None) -> Model:
     """The model of a name; of one that is asked for no longer, the refusal names its successor."""
-    if model := find_model(name):
+    if model := find_model(name) or EMBEDDINGS.get(name):
         return model
     successor = find_successor(name)
     hint = f" (HINT: the practice API has {successor} in its place.)" if successor else ""
@@ -105,9 +107,10 @@ def one_of(value: object, values: Sequence[str], param: str) -> None:
     """Refuses what is none of the values."""
     if value not in values:
         *others, last = (f"'{each}'" for each in values)
+        supported = f"{', '.join(others)}, and {last}" if others else last
         raise Refused(
             400,
-            f"Invalid value: '{str(value)[:100]}'. Supported values are: {', '.join(others)}, and {last}.",
+            f"Invalid value: '{str(value)[:100]}'. Supported values are: {supported}.",
             "invalid_value",
             param,
         )

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from .generation import Generation
 from .tools import Turn
 
 MOST = 5_000  # responses that are kept
@@ -16,6 +17,7 @@ class Stored:
 
     response: dict[str, Any]
     turns: tuple[Turn, ...]  # of the conversation so far, its answer being the last
+    said: Generation
     began: float = 0.0
     ready: float = 0.0
     is_cancelled: bool = False

@@ -36,6 +36,11 @@ def respond(**options: Any) -> Callable[[Any], Any]:
     return lambda client: client.responses.create(**{"model": "gpt-6-luna", "input": "What is Go?", **options})
 
 
+def embed(**options: Any) -> Callable[[Any], Any]:
+    asked = {"model": "text-embedding-3-small", "input": ["What is C?", "What is Go?"], **options}
+    return lambda client: client.embeddings.create(**asked)
+
+
 CASES = [
     Case("answer", chat()),
     Case("stream", chat(stream=True, stream_options={"include_usage": True}), stream=True),
@@ -85,6 +90,11 @@ CASES = [
     Case("an unsupported value", chat(temperature=0)),
     Case("declined", chat(), Faults(declined=1)),
     Case("cut off", respond(stream=True), Faults(cut_off=1), stream=True),
+    Case("embeddings", embed()),
+    Case("embeddings as numbers", embed(encoding_format="float", dimensions=8)),
+    Case("embeddings of nothing", embed(input="")),
+    Case("embeddings, 500, then an answer", embed(), Faults(server_error={"What is Go?": 1})),
+    Case("embeddings dropped for ever", embed(), Faults(dropped=1)),
     Case("no such response", lambda client: client.responses.retrieve("resp_none")),
     Case("cancel what is none", lambda client: client.responses.cancel("resp_none")),
     Case("delete what is none", lambda client: client.responses.delete("resp_none")),

@@ -324,7 +324,7 @@ def test_no_quota_takes_no_other(wrong: Any) -> None:
     [
         ("/chat/completions", "so does the base URL have to end"),
         ("/openai/deployments/gpt-6-luna/chat/completions", "address of Azure"),
-        ("/v1/images", "has /v1/chat/completions, /v1/responses and /v1/models only"),
+        ("/v1/images", "has /v1/chat/completions, /v1/responses, /v1/embeddings and /v1/models only"),
     ],
 )
 def test_an_address_that_is_none_says_what_there_is(api: MockAPI, path: str, hint: str) -> None:

@@ -6,24 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from openai.resources import Embeddings
 from openai.resources.chat import Completions
 from openai.resources.responses import Responses
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
-from helpers.catalog import MODELS, cost, find_model
+from helpers.catalog import MODELS, UNLISTED, cost, find_model
 from helpers.mock_api import MockAPI, Reply
-from helpers.mock_api.parameters import CHAT, RESPONSES, Parameters
+from helpers.mock_api.parameters import CHAT, EMBEDDING_PARAMETERS, RESPONSES, Parameters
 
 QUESTION = "What is Go?"
-CHAT_PATH, RESPONSES_PATH = "/v1/chat/completions", "/v1/responses"
+CHAT_PATH, RESPONSES_PATH, EMBEDDINGS_PATH = "/v1/chat/completions", "/v1/responses", "/v1/embeddings"
 BODIES: dict[str, dict[str, Any]] = {
     CHAT_PATH: {"model": "gpt-4o", "messages": [{"role": "user", "content": QUESTION}]},
     RESPONSES_PATH: {"model": "gpt-4o", "input": QUESTION},
+    EMBEDDINGS_PATH: {"model": "text-embedding-3-small", "input": QUESTION},
 }
 ENDPOINTS: list[tuple[str, Callable[..., Any], Parameters]] = [
     (CHAT_PATH, Completions.create, CHAT),
     (RESPONSES_PATH, Responses.create, RESPONSES),
+    (EMBEDDINGS_PATH, Embeddings.create, EMBEDDING_PARAMETERS),
 ]
 OF_THE_CLIENT = {"self", "extra_headers", "extra_query", "extra_body", "timeout"}
 
@@ -199,7 +202,7 @@ def test_several_choices_are_made_and_paid(api: MockAPI) -> None:
 
 
 def test_the_service_tier_is_said_again(api: MockAPI) -> None:
-    for path in BODIES:
+    for path in (CHAT_PATH, RESPONSES_PATH):
         assert content(send(api, path, service_tier="flex"))["service_tier"] == "flex"
         assert content(send(api, path, service_tier="auto"))["service_tier"] == "default"
 
@@ -233,6 +236,12 @@ def test_a_dated_name_is_answered_and_priced_as_its_model(api: MockAPI, name: st
     base = next(model for model in MODELS.values() if name in model.snapshots)
     assert cost(name, 10, 10) == cost(base.name, 10, 10)
     assert content(api.handle("GET", f"/v1/models/{name}", {"authorization": "Bearer any"}, b""))["id"] == name
+
+
+def test_what_a_framework_asks_by_itself_is_answered_and_priced(api: MockAPI) -> None:
+    for name in UNLISTED:
+        assert send(api, RESPONSES_PATH, model=name).status == 200 and cost(name, 10, 10)
+    assert not UNLISTED.keys() & MODELS.keys()
 
 
 @pytest.mark.parametrize(

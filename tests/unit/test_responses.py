@@ -13,7 +13,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from helpers import session, watch
-from helpers.catalog import cost
+from helpers.catalog import MODELS, cost
 from helpers.mock_api import Faults, MockAPI, MockTransport, Reply
 from helpers.mock_api import limits as limits_module
 from helpers.session.state import state
@@ -179,6 +179,24 @@ def test_the_default_is_medium(api: MockAPI) -> None:
     assert content(send(api))["reasoning"]["effort"] == "medium"
 
 
+def test_where_no_effort_is_named_the_latency_is_the_catalogues() -> None:
+    """The saved lessons show it: what is added here must not change it."""
+    for model in MODELS.values():
+        api, practice = MockAPI(pace=1), model.practice
+        drawn = []
+        for _ in range(25):
+            reply = chat(api, model=model.name, stream=True)
+            drawn.append((reply.before / practice.first_token, reply.pieces[2].wait * practice.tokens_per_second))
+        for factors in zip(*drawn, strict=True):
+            assert 0.85 < sorted(factors)[12] < 1.15, model.name
+    api = MockAPI(seed=5, pace=1)
+    assert [round(seconds(chat(api, model=name)), 3) for name in ("gpt-6-luna", "gpt-4o", "gpt-5")] == [
+        0.971,
+        1.168,
+        2.68,
+    ]
+
+
 def test_all_that_was_allowed_can_be_used_up_by_thinking(api: MockAPI) -> None:
     completion = content(chat(api, reasoning_effort="high", max_completion_tokens=50))
     assert (
@@ -237,6 +255,30 @@ def test_in_the_background_it_is_asked_for_again_until_it_is_ready() -> None:
     assert ready["output"] == content(send(MockAPI()))["output"] or ready["output"][0]["content"]
     assert send(api, "POST", f"{path}/cancel").status == 200
     assert content(send(api, "GET", path))["status"] == "completed", "what is ready stays so"
+
+
+def test_the_events_of_one_in_the_background_can_be_taken_up_again(client: OpenAI) -> None:
+    first = list(client.responses.create(**ASK, background=True, stream=True))[:8]
+    name: str = first[0].response.id  # type: ignore[union-attr]
+    rest = list(client.responses.retrieve(name, stream=True, starting_after=first[-1].sequence_number))
+    assert [event.sequence_number for event in [*first, *rest]] == list(range(len(first) + len(rest)))
+    assert rest[-1].type == "response.completed" and rest[-1].response.output_text
+    again = list(client.responses.retrieve(name, stream=True))
+    assert len(again) == len(first) + len(rest)
+    with pytest.raises(openai.BadRequestError, match="Only a response that is made in the background"):
+        client.responses.retrieve(client.responses.create(**ASK).id, stream=True)
+
+
+def test_events_that_are_to_come_come_when_they_are_due() -> None:
+    time, api = FakeTime(), MockAPI(pace=1)
+    api.clock = limits_module.Clock(1, time)
+    path = f"/v1/responses/{content(send(api, background=True))['id']}"
+    waits = [sum(piece.wait for piece in send(api, "GET", f"{path}?stream=true").pieces)]
+    time.now += 0.3
+    waits.append(sum(piece.wait for piece in send(api, "GET", f"{path}?stream=true").pieces))
+    time.now += 60
+    waits.append(sum(piece.wait for piece in send(api, "GET", f"{path}?stream=true").pieces))
+    assert waits[0] - waits[1] == pytest.approx(0.3) and waits[2] == 0
 
 
 def test_what_is_cancelled_has_no_answer() -> None:

@@ -314,3 +314,12 @@ def test_one_in_ten_is_a_mess_and_none_that_has_a_schema(api: MockAPI) -> None:
     for number in range(50):
         json.loads(says(chat(api, f"{IN_WORDS} {number}", response_format=form)))
     assert says(chat(api, "What is Go?")) == says(chat(api, "What is Go?")), "nobody asked for JSON"
+
+
+def test_a_question_about_json_is_answered_in_words(api: MockAPI) -> None:
+    for question in ("What is JSON?", "Is JSON older than XML?"):
+        with pytest.raises(ValueError):
+            json.loads(says(chat(api, question)))
+    asked = [{"role": "system", "content": "Answer in JSON."}, *messages("What is Go?")]
+    reply = send(api, "/v1/chat/completions", messages=asked)
+    assert json.loads(says(reply)) == {"answer": says(chat(api, "What is Go?"))}

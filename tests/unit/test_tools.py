@@ -99,6 +99,18 @@ def test_the_same_in_the_responses_api_while_it_thinks(client: OpenAI, remembere
     assert told.usage and first.usage and told.usage.input_tokens > first.usage.input_tokens
 
 
+def test_arguments_may_be_written_anew_when_they_are_sent_back(client: OpenAI) -> None:
+    """As pydantic-ai does."""
+    first = client.responses.create(model=MODEL, input=THREE, tools=[tool()])  # type: ignore[list-item]
+    items: list[Any] = user()
+    for call in first.output:
+        assert call.type == "function_call"
+        arguments = json.dumps(json.loads(call.arguments), separators=(",", ":"))
+        items.append({"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": arguments})
+        items.append({"type": "function_call_output", "call_id": call.call_id, "output": "21"})
+    assert client.responses.create(model=MODEL, input=items, tools=[tool()]).output_text  # type: ignore[list-item]
+
+
 def test_streams_tell_the_same_calls(client: OpenAI) -> None:
     whole = chat(client, user()).choices[0].message.tool_calls
     with client.chat.completions.stream(

@@ -8,6 +8,7 @@ from ..exchange import Exchange, Reply
 from . import (
     cancel_response,
     chat_completions,
+    create_embeddings,
     create_response,
     delete_response,
     list_models,
@@ -29,6 +30,7 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/responses/{id}/cancel", cancel_response.reply),
     Endpoint("GET", "/v1/responses/{id}", retrieve_response.reply),
     Endpoint("DELETE", "/v1/responses/{id}", delete_response.reply),
+    Endpoint("POST", "/v1/embeddings", create_embeddings.reply),
     Endpoint("GET", "/v1/models", list_models.reply),
     Endpoint("GET", "/v1/models/{model}", retrieve_model.reply),
 )
@@ -48,7 +50,7 @@ def paths_in_words() -> str:
     """The paths that are always there, for who asked for another.
 
     >>> paths_in_words()
-    '/v1/chat/completions, /v1/responses and /v1/models'
+    '/v1/chat/completions, /v1/responses, /v1/embeddings and /v1/models'
     """
     *others, last = dict.fromkeys(each.path for each in ENDPOINTS if "{" not in each.path)
     return f"{', '.join(others)} and {last}"

@@ -61,11 +61,8 @@ def _streamed(exchange: Exchange, chat: ChatRequest, said: Generation) -> Reply:
             for index in range(chat.choices)
         )
 
-    pieces = [
-        Piece(
-            0.0, delta({"role": "assistant", "content": None if said.is_refusal or said.calls else "", "refusal": None})
-        )
-    ]
+    start = None if said.is_refusal or said.calls else ""
+    pieces = [Piece(0.0, delta({"role": "assistant", "content": start, "refusal": None}))]
     name = "refusal" if said.is_refusal else "content"
     for number, token in enumerate(said.tokens):
         told = said.logprobs and said.logprobs[number : number + 1]

@@ -1,6 +1,7 @@
 """POST /v1/responses: a model's answer, whole, as a stream of events, or in the background."""
 
 import json
+from dataclasses import replace
 
 from ..exchange import REFUSAL_SECONDS, Exchange, Reply
 from ..generation import generate
@@ -27,15 +28,14 @@ def reply(exchange: Exchange, body: bytes) -> Reply:
             return Reply(soon, 200, headers, pieces[: len(pieces) // 2], said.fault)
         return Reply(said.first if said.fault == "dropped" else 0.0, ending=said.fault)
     exchange.answer = said.text
-    kept = Stored(response, (*request.spoken, Turn("assistant", said.text, said.calls)))
-    if request.background and not request.stream:
+    kept = Stored(response, (*request.spoken, Turn("assistant", said.text, said.calls)), said)
+    if request.background:
         now = api.clock.now()
-        ready = now + QUEUED_SECONDS + said.seconds / api.clock.pace
-        kept = Stored(response, kept.turns, began=now, ready=ready)
-        api.stored.keep(kept)
-        return exchange.json(kept.at(now), soon)
+        kept = replace(kept, began=now, ready=now + QUEUED_SECONDS + said.seconds / api.clock.pace)
     if request.store:
         api.stored.keep(kept)
+    if request.background and not request.stream:
+        return exchange.json(kept.at(kept.began), soon)
     if request.stream:
         return Reply(soon, 200, headers, stream(response, said, soon))
     return exchange.json(response, said.seconds)
