@@ -368,7 +368,7 @@ def test_what_may_come_at_once_goes_at_once(questions: int, seconds: float, seed
         (lambda **how: EachMinute(most=600, tells=True, **how), 600, 3_000, 300.0),
         (lambda **how: account(60, counts_refused=True, **how), 60, 150, 150.0),
     ],
-    ids=["capped", "lesson 08", "five", "account", "a bit more", "a bit less", "minute", "minutes", "counts refused"],
+    ids=["capped", "lesson 10", "five", "account", "a bit more", "a bit less", "minute", "minutes", "counts refused"],
 )
 def test_a_given_limit_is_never_run_into_and_nothing_is_slower_than_evenly(
     service: Any, given: int, questions: int, even: float, retry_after: str, seed: int

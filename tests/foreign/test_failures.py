@@ -304,7 +304,7 @@ def test_a_key_that_is_no_longer_good(
 
 @pytest.mark.parametrize("server", ["aimock", "katan"], indirect=True)
 def test_a_key_in_an_exception_of_the_sdk(connected: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who catches it by hand, as lesson 05 does, prints it."""
+    """Who catches it by hand, as lesson 06 does, prints it."""
     monkeypatch.setenv(KEY_NAME, WRONG)
     with pytest.raises(WorkbookError):
         connect(live=True, base_url=connected.url, key_from=KEY_NAME)

@@ -98,7 +98,7 @@ def test_every_practice_task_is_where_a_learner_would_look_for_it() -> None:
             f'<a href="../exercises/{task.notebook}.ipynb">{task.notebook[:2]} {task.title}</a></td><td>{task.minutes}<'
         )
         assert start in shown(folder / "00_start_here.ipynb")
-        assert link in markdown(folder / "07_when_to_use.ipynb")
+        assert link in markdown(folder / "09_when_to_use.ipynb")
         assert link in markdown(folder / f"{task.follows}.ipynb"), "at the end of the lesson that it follows"
         assert f"| `{task.notebook}` | {task.minutes} | {task.title} |" in readme
         own = markdown(ROOT / "exercises" / f"{task.notebook}.ipynb")

@@ -1,4 +1,4 @@
-"""The cell of lesson 08 that kills a batch comes to its end also where the batch fails by itself."""
+"""The cell of lesson 10 that kills a batch comes to its end also where the batch fails by itself."""
 
 import ast
 import asyncio
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-LESSON = Path(__file__).parents[2] / "notebooks" / "08_large_batches.ipynb"
+LESSON = Path(__file__).parents[2] / "notebooks" / "10_large_batches.ipynb"
 
 
 def cell(mark: str) -> str:
