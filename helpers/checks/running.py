@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -157,9 +156,7 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
 
     Afterwards nothing of it is running, and the session is what it was.
     """
-    api, names = ExamAPI(scenario), names_used_by(function)
-    if "responses" in names:  # the SDK imports it at its first use, for half a second: none of the function's time
-        import_module("openai.resources.responses")
+    api = ExamAPI(scenario)
     async with session.answered_by(api) as url:
         with (
             _marked_tasks(function) as (tasks, decoy, ours, work),
@@ -174,7 +171,7 @@ async def run(function: Callable[..., Awaitable[Any]], scenario: Scenario) -> Ru
         ):
             noted = Run(scenario, trace, clients=clients, refused=refused, blocks=watchdog.blocks)
             noted.pauses, noted.read, noted.written = slept, opened["read"], opened["written"]
-            noted.texts, noted.names = api.texts, names
+            noted.texts, noted.names = api.texts, names_used_by(function)
             async with AsyncExitStack() as stack:
                 arguments = scenario.arguments
                 if scenario.client:
