@@ -188,6 +188,7 @@ class MeasureTheGain(Task):
                 "Take out what waits between the calls: it is measured too, and makes async look better than it is.",
             )
         yield from self._figures(run, judging.whole(serial), judging.whole(together))
+        yield from judging.client_closed(run)
 
     def _figures(self, run: Run, serial: float, together: float) -> Findings:
         yield from a_dictionary(run, ("one_by_one", "at_once", "speed_up"))
@@ -373,7 +374,8 @@ class KeepADeadline(Task):
     def scenarios(self) -> Iterator[Scenario]:
         questions = QUESTIONS[:5]
         uneven = dict(zip(questions, (0.2, 4.0, 0.9, 4.0, 0.1), strict=True))
-        for deadline, seconds in ((4.0, {}), (1.2, uneven)):
+        # a number in place of the parameter is too long for one of the last two, or too short for the other
+        for deadline, seconds in ((4.0, {}), (0.5, uneven), (1.2, uneven)):
             yield Scenario((list(questions), deadline), questions, client=True, seconds=seconds, deadline=deadline)
         yield Scenario(([], 4.0), (), client=True)
         slow = dict.fromkeys(questions, 4.0)
@@ -440,14 +442,15 @@ class KeepADeadline(Task):
 
 class FirstAnswerWins(Task):
     parameters = "client, models, question"
-    unknown = "gpt-99"  # the service answers at once that it has no such model
+    unknown = ("gpt-99", "gpt-98")  # the service answers at once that it has no such model
 
     def scenarios(self) -> Iterator[Scenario]:
         seconds = {"gpt-6.1-sol": 1.2, "gpt-6.1-terra": 0.8, "gpt-4o-mini": 0.3}
         question = QUESTIONS[2]
         for models in (
             ("gpt-6.1-sol", "gpt-6.1-terra", "gpt-4o-mini"),
-            (self.unknown, "gpt-4o-mini", "gpt-6.1-sol"),
+            (self.unknown[0], "gpt-4o-mini", self.unknown[1]),  # the last to be done is the only one that answers
+            (self.unknown[0], "gpt-4o-mini", "gpt-6.1-sol"),
         ):
             yield Scenario((list(models), question), (question,), models, client=True, seconds=seconds)
         yield Scenario(([], question), (), client=True)
@@ -502,11 +505,12 @@ class FirstAnswerWins(Task):
         yield from judging.answers_fit(run, [answer], [(model, run.scenario.questions[0])])
 
     def shape(self, run: Run) -> Panel:
-        calls = [(model, seconds) for model, seconds in shape.lengths(run) if model != self.unknown]
+        calls = [(model, seconds) for model, seconds in shape.lengths(run) if model not in self.unknown]
         first = min(seconds for _, seconds in calls)
         rows = {row.label: row for row in shape.schedule(calls, until=first)}
-        failed = shape.tried(self.unknown, (REFUSAL_SECONDS, "failed", "404"), pause=0.0)
-        return shape.panel([rows.get(model, failed) for model in run.scenario.models])
+        for model in self.unknown:
+            rows[model] = shape.tried(model, (REFUSAL_SECONDS, "failed", "404"), pause=0.0)
+        return shape.panel([rows[model] for model in run.scenario.models])
 
 
 class CsvToCsv(Task):

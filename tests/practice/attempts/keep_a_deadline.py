@@ -217,3 +217,9 @@ async def right_timeout_around_task_group(client, questions, seconds):
     except TimeoutError:
         pass
     return answers
+
+
+# another number than the notebook's, which lies near one of the check's
+@expect("too late")
+async def wrong_deadline_hard_coded_near_one(client, questions, seconds):
+    return await right_wait(client, questions, 1.3)

@@ -208,3 +208,17 @@ async def wrong_at_once_first(questions):
         for q in questions:
             await ask(client, q)
         return report(time.perf_counter() - t1, t1 - t0)
+
+
+# the client is never closed
+@expect("client left open")
+async def wrong_client_left_open(questions):
+    client = AsyncOpenAI()
+    start = time.perf_counter()
+    for q in questions:
+        await ask(client, q)
+    one_by_one = time.perf_counter() - start
+
+    start = time.perf_counter()
+    await asyncio.gather(*[ask(client, q) for q in questions])
+    return report(one_by_one, time.perf_counter() - start)
