@@ -19,6 +19,10 @@ _NO_ANSWER = 'raise ExceptionGroup("None of the models answered", errors)'
 _NONE_ANYWAY = "A function that comes to its end returns None anyway."
 _ALL_FAILED = "What comes of it when no model answers, the task leaves open; without models it may raise an error."
 
+_GO_ON = "await asyncio.gather(*[ask(question) for question in questions if question not in done])"
+_ANY_PACE = "The task asks what is on disk after a kill, and not how many calls are in flight."
+_ANY_ORDER = "The rows may stand in the file in any order."
+
 _SLOTS = "slots = asyncio.Semaphore(3)"
 _IN_TURN = "results = await asyncio.gather(*calls, return_exceptions=True)"
 _NOTHING_FAILS = "With a limit nothing is refused, so there are neither retries nor errors among the results."
@@ -78,6 +82,21 @@ SPARED: dict[tuple[str, str, str], str] = {
     ("no_limit", "OptionLeftOut", _IN_TURN): _NOTHING_FAILS,
     ("no_limit", "Always", "return [result if isinstance(result, str) else None for result in results]"): (
         _NOTHING_FAILS
+    ),
+    ("go_on.py", "OneByOne", _GO_ON): _ANY_PACE,
+    ("go_on.py", "FirstAlone", _GO_ON): _ANY_PACE,
+    ("go_on.py", "BackToFront", _GO_ON): _ANY_ORDER,
+    ("go_on.py", "BackToFront", 'questions = [row["question"] for row in csv.DictReader(file)]'): _ANY_ORDER,
+    (
+        "go_on.py",
+        "BackToFront",
+        'done = {question for (question,) in answers.execute("SELECT question FROM answers")}',
+    ): ("A set has no order."),
+    ("go_on.py", "BlockingPause", "response = await client.chat.completions.create("): _ANY_PACE,
+    ("go_on.py", "OwnSlots", "async with slots:"): "The task sets no limit.",
+    ("go_on.py", "LimitTooLow", "slots = asyncio.Semaphore(10)"): "The task sets no limit.",
+    ("go_on.py", "SecondOptionLeftOut", 'with open(source, newline="", encoding="utf-8") as file:'): (
+        "Where these checks run, UTF-8 is what Python reads by itself."
     ),
     ("lost_failures", "FailuresAmongTheAnswers", _GATHERED_ONES): _CAUGHT_BEFORE,
 }
