@@ -8,7 +8,7 @@ from ..mock_api import Faults
 from ..timeline import Panel
 from ..words import duration
 from . import habits, judging, shape
-from .findings import Finding, Findings
+from .findings import Finding, Findings, kind_of
 from .running import Run, Scenario
 from .tasks import PAUSE, QUESTIONS, SLACK, Task, a_dictionary, a_number, about
 
@@ -213,7 +213,7 @@ class WrongClock(AllAtOnce):
         if not isinstance(answers, list | tuple):
             yield Finding(
                 "wrong type",
-                f"`answers` in your result is {judging.kind_of(answers)}, and a list of texts belongs there.",
+                f"`answers` in your result is {kind_of(answers)}, and a list of texts belongs there.",
                 "It is what gather gives: the text of each answer, in the order of the questions.",
             )
         yield from self.texts(replace(run, result=answers))

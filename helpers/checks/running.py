@@ -225,7 +225,8 @@ async def _end_or_limit(task: asyncio.Task[Any], noted: Run, api: ExamAPI, still
     until = loop.time() + limit
     while not task.done() and loop.time() < until:
         await asyncio.wait({task}, timeout=min(LOOK, max(0.0, until - loop.time())))
-        if max(Counter(served.question for served in api.served).values(), default=0) > MOST_TRIES:
+        # a copy: the server's thread may be writing it
+        if max(Counter(served.question for served in list(api.served)).values(), default=0) > MOST_TRIES:
             break
         in_flight = any(call.outcome == "running" for call in noted.calls) or len(api.served) > noted.trace.requests
         if stillness.lasts(in_flight) and not task.done():

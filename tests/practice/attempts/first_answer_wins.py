@@ -336,3 +336,21 @@ async def right_winner_is_raised(client, models, question):
     else:
         return None
     return first
+
+
+# goes through all tasks but the last, which is the only one that answers where the others fail
+@expect("failure won", outcome="broken")
+async def wrong_last_task_forgotten(client, models, question):
+    tasks = [asyncio.create_task(ask(client, model, question)) for model in models]
+    errors = []
+    try:
+        for next_one in list(asyncio.as_completed(tasks))[:-1]:
+            try:
+                return await next_one
+            except openai.OpenAIError as error:
+                errors.append(error)
+        if errors:
+            raise errors[-1]
+    finally:
+        for task in tasks:
+            task.cancel()

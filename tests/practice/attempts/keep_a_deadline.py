@@ -354,3 +354,9 @@ async def right_alarm_that_cancels(client, questions, seconds):
     finally:
         alarm.cancel()
     return [result if isinstance(result, str) else None for result in results]
+
+
+# another number than the notebook's, which lies near one of the check's
+@expect("too late")
+async def wrong_deadline_hard_coded_near_one(client, questions, seconds):
+    return await right_wait(client, questions, 1.3)

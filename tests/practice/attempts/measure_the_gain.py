@@ -309,3 +309,17 @@ async def right_rounded_with_datetime(questions):
     one_by_one, at_once = ((b - a).total_seconds() for a, b in itertools.pairwise(times))
     speed_up = round(one_by_one / at_once, 1)
     return {"one_by_one": round(one_by_one, 2), "at_once": round(at_once, 2), "speed_up": speed_up}
+
+
+# the client is never closed
+@expect("client left open")
+async def wrong_client_left_open(questions):
+    client = AsyncOpenAI()
+    start = time.perf_counter()
+    for q in questions:
+        await ask(client, q)
+    one_by_one = time.perf_counter() - start
+
+    start = time.perf_counter()
+    await asyncio.gather(*[ask(client, q) for q in questions])
+    return report(one_by_one, time.perf_counter() - start)
