@@ -99,7 +99,8 @@ class Server:
     async def _reply(self, request: web.Request, body: bytes) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         api = self.api
-        reply = api.handle(request.method, f"{request.path}?{request.query_string}", headers, body)
+        query = f"?{request.query_string}" if request.query_string else ""
+        reply = api.handle(request.method, request.path + query, headers, body)
         await asyncio.sleep(reply.before)
         if reply.ending == "complete" and len(reply.pieces) == 1:
             return web.Response(status=reply.status, headers=reply.headers, body=reply.pieces[0].data)

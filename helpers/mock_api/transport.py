@@ -42,7 +42,8 @@ class MockTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
 
     def _reply(self, request: httpx2.Request, body: bytes) -> Reply:
         path = "/v1" + request.url.path.removeprefix(self._base)
-        return self.api.handle(request.method, f"{path}?{request.url.query.decode()}", request.headers, body)
+        query = f"?{request.url.query.decode()}" if request.url.query else ""
+        return self.api.handle(request.method, path + query, request.headers, body)
 
 
 Step = float | bytes  # seconds to wait, or what is received; an empty one stands for the headers
