@@ -409,7 +409,7 @@ class KeepADeadline(Task):
         questions = QUESTIONS[:5]
         uneven = dict(zip(questions, (0.2, 4.0, 0.9, 4.0, 0.1), strict=True))
         # a number in place of the parameter is too long for one of the last two, or too short for the other
-        for deadline, seconds in ((4.0, {}), (0.5, uneven), (1.2, uneven)):
+        for deadline, seconds in ((4.0, {}), (1.2, uneven), (0.5, uneven)):
             yield Scenario((list(questions), deadline), questions, client=True, seconds=seconds, deadline=deadline)
         yield Scenario(([], 4.0), (), client=True)
         slow = dict.fromkeys(questions, 4.0)
