@@ -42,12 +42,18 @@ def verdict_on(task: str, attempt: str) -> Verdict:
     return verdict
 
 
+def some(each: list[tuple[str, ...]]) -> list[Any]:
+    """The parameters of tests on attempts: what is said of all but every fourth attempt is slow, as they are many."""
+    names = [(task, attempt) for task in TASKS for attempt in attempts(task)]
+    return [pytest.param(*one, marks=[pytest.mark.slow] if names.index(one[:2]) % 4 else []) for one in each]
+
+
 @pytest.fixture(autouse=True)
 def no_logbook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logbook, "note", lambda *_, **__: None)
 
 
-@pytest.mark.parametrize(("task", "attempt"), [(task, attempt) for task in TASKS for attempt in attempts(task)])
+@pytest.mark.parametrize(("task", "attempt"), some([(task, attempt) for task in TASKS for attempt in attempts(task)]))
 def test_verdict(task: str, attempt: str) -> None:
     expected: Expected = attempts(task)[attempt].expected  # type: ignore[attr-defined]
     verdict = verdict_on(task, attempt)
@@ -62,6 +68,7 @@ def test_verdict(task: str, attempt: str) -> None:
         assert "The expected shape" in repr(verdict)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_each_mistake_is_told_in_words_of_its_own(task: str) -> None:
     seen = {verdict_on(task, attempt).seen for attempt in attempts(task) if attempt.startswith("wrong_")}
@@ -136,27 +143,12 @@ HABITS = [
 ]
 
 
-@pytest.mark.parametrize(("task", "attempt", "said"), HABITS)
+@pytest.mark.parametrize(("task", "attempt", "said"), some(HABITS))
 def test_a_habit_hears_its_own_sentence(task: str, attempt: str, said: str) -> None:
     assert said in verdict_on(task, attempt).look
 
 
-@pytest.mark.parametrize(("task", "attempt"), [(task, attempt) for task in TASKS for attempt in attempts(task)])
+@pytest.mark.parametrize(("task", "attempt"), some([(task, attempt) for task in TASKS for attempt in attempts(task)]))
 def test_nobody_is_sent_away_without_advice(task: str, attempt: str) -> None:
     """To run it by oneself is the last resort: no attempt here comes to that."""
     assert "by itself in a cell" not in verdict_on(task, attempt).look
-
-
-SAMPLE = [
-    ("answer_a_list", "wrong_close_after_return"),
-    ("first_answer_wins", "wrong_no_cancel"),
-    ("keep_a_deadline", "wrong_leaves_calls_when_cancelled"),
-]
-
-
-@pytest.mark.parametrize(("task", "attempt"), SAMPLE)
-def test_the_same_code_hears_the_same(task: str, attempt: str) -> None:
-    first = verdict_on(task, attempt)
-    for _ in range(3):
-        again = verdict_on.__wrapped__(task, attempt)
-        assert (again.kind, again.seen, again.look) == (first.kind, first.seen, first.look)
