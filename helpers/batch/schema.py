@@ -38,9 +38,8 @@ class Schema:
         self._model = model
         try:
             tool: Any = openai.pydantic_function_tool(model)
-        except (
-            Exception
-        ) as error:  # pydantic's own, for a type that JSON has no word for; the SDK's TypeError, ValueError
+        # pydantic's own, for a type that JSON has no word for; the SDK's TypeError and ValueError
+        except Exception as error:
             raise BadInput(
                 f"The service cannot be told what {with_article(model.__name__)} is ({one_line(str(error), MOST)}).",
                 "Use types that JSON has: str, int, float, bool, lists, other models.",

@@ -1,6 +1,8 @@
 """What an error says to whoever has made it: where it was raised, and what to do."""
 
 import re
+from collections.abc import Iterator
+from traceback import walk_tb
 
 import openai
 
@@ -114,20 +116,19 @@ _SIGNS = [
 
 def first_line(error: BaseException) -> Line | None:
     """The first line of the learner's own that the error passed through."""
-    found, traceback = None, error.__traceback__
-    while traceback is not None and found is None:
-        found = own_line(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
-        traceback = traceback.tb_next
-    return found
+    return next(_own_lines(error), None)
 
 
 def last_line(error: BaseException) -> Line | None:
     """The last line of the learner's own that the error passed through."""
-    found, traceback = None, error.__traceback__
-    while traceback is not None:
-        found = own_line(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno) or found
-        traceback = traceback.tb_next
-    return found
+    lines = list(_own_lines(error))
+    return lines[-1] if lines else None
+
+
+def _own_lines(error: BaseException) -> Iterator[Line]:
+    for frame, number in walk_tb(error.__traceback__):
+        if line := own_line(frame.f_code.co_filename, number):
+            yield line
 
 
 def line_of(error: BaseException) -> str:

@@ -5,7 +5,17 @@ from typing import Any
 
 from .parameters import CHAT, check_for_model, read_stop, read_top_logprobs, tier_of
 from .prompts import ROLES, Prompt, check_json_object, count_prompt, read_effort, read_parts
-from .requests import Refused, known_model, missing, one_of, only_known, true_or_false, whole_number, wrong_type
+from .requests import (
+    Refused,
+    empty_array,
+    known_model,
+    missing,
+    one_of,
+    only_known,
+    true_or_false,
+    whole_number,
+    wrong_type,
+)
 from .schemas import read_form
 from .tools import Call, Turn, check_results_of_chat, read_call, read_toolbox
 
@@ -85,12 +95,7 @@ def _turns(asked: dict[str, Any]) -> tuple[Turn, ...]:
     if not isinstance(messages, list):
         raise wrong_type("messages", "an array of objects", messages)
     if not messages:
-        raise Refused(
-            400,
-            "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
-            "empty_array",
-            "messages",
-        )
+        raise empty_array("messages")
     return tuple(_turn(message, f"messages[{number}]") for number, message in enumerate(messages))
 
 

@@ -128,6 +128,15 @@ def missing(name: str) -> Refused:
     return Refused(400, f"Missing required parameter: '{name}'.", "missing_required_parameter", name)
 
 
+def empty_array(name: str) -> Refused:
+    return Refused(
+        400,
+        f"Invalid '{name}': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+        "empty_array",
+        name,
+    )
+
+
 def wrong_type(param: str, expected: str, got: object) -> Refused:
     names = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal", list: "an array"}
     actual = "null" if got is None else names.get(type(got), "an object")

@@ -6,7 +6,17 @@ from typing import Any
 from ..catalog import Model
 from .parameters import RESPONSES, VERBOSITIES, check_for_model, read_top_logprobs
 from .prompts import CONTEXT_TOKENS, Prompt, check_json_object, count_prompt, read_effort, read_parts, tokens_of
-from .requests import Refused, known_model, missing, one_of, only_known, true_or_false, whole_number, wrong_type
+from .requests import (
+    Refused,
+    empty_array,
+    known_model,
+    missing,
+    one_of,
+    only_known,
+    true_or_false,
+    whole_number,
+    wrong_type,
+)
 from .schemas import Form, read_form
 from .stored import Store
 from .tools import Turn, check_results_of_responses, read_call, read_toolbox
@@ -159,12 +169,7 @@ def _turns(asked: dict[str, Any]) -> tuple[Turn, ...]:
     items = [_turn(item, f"input[{number}]") for number, item in enumerate(content)]
     turns = tuple(turn for turn in items if turn is not None)
     if not turns:
-        raise Refused(
-            400,
-            "Invalid 'input': empty array. Expected an array with minimum length 1, but got an empty array instead.",
-            "empty_array",
-            "input",
-        )
+        raise empty_array("input")
     return turns
 
 

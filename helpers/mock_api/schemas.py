@@ -41,15 +41,21 @@ def read_form(asked: object, where: str) -> Form:
         return Form(kind)
     if where == "response_format":
         only_known(asked, ("type", "json_schema"), where)
-        asked, where = asked.get("json_schema"), f"{where}.json_schema"
-        if not isinstance(asked, dict):
-            raise missing(where) if asked is None else wrong_type(where, "an object", asked)
+        asked, where = read_inner(asked, "json_schema", where)
     return Form("json_schema", _schema(asked, where))
 
 
-def _schema(asked: dict[str, Any], where: str) -> dict[str, Any]:
-    only_known(asked, ("type", "name", "schema", "strict", "description"), where)
-    name, schema = asked.get("name"), asked.get("schema")
+def read_inner(asked: dict[str, Any], key: str, where: str) -> tuple[dict[str, Any], str]:
+    """The object under a key that has to be there, and where it stands."""
+    inner, where = asked.get(key), f"{where}.{key}"
+    if not isinstance(inner, dict):
+        raise missing(where) if inner is None else wrong_type(where, "an object", inner)
+    return inner, where
+
+
+def read_name(asked: dict[str, Any], where: str) -> str:
+    """The name of a schema, or of a function."""
+    name = asked.get("name")
     if name is None:
         raise missing(f"{where}.name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -60,6 +66,12 @@ def _schema(asked: dict[str, Any], where: str) -> dict[str, Any]:
             "invalid_value",
             f"{where}.name",
         )
+    return name
+
+
+def _schema(asked: dict[str, Any], where: str) -> dict[str, Any]:
+    only_known(asked, ("type", "name", "schema", "strict", "description"), where)
+    name, schema = read_name(asked, where), asked.get("schema")
     if not isinstance(schema, dict):
         raise missing(f"{where}.schema") if schema is None else wrong_type(f"{where}.schema", "an object", schema)
     if true_or_false(asked, "strict"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from .requests import Refused, missing, one_of, true_or_false, wrong_type
-from .schemas import NAME, check_strict
+from .schemas import check_strict, read_inner, read_name
 
 
 class Tool(NamedTuple):
@@ -99,20 +99,8 @@ def _tool(asked: Any, where: str, nested: bool) -> Tool:
             f"{where}.type",
         )
     if nested:
-        asked, where = asked.get("function"), f"{where}.function"
-        if not isinstance(asked, dict):
-            raise missing(where) if asked is None else wrong_type(where, "an object", asked)
-    name, parameters = asked.get("name"), asked.get("parameters") or {"type": "object", "properties": {}}
-    if name is None:
-        raise missing(f"{where}.name")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise Refused(
-            400,
-            f"Invalid '{where}.name': string does not match pattern. Expected a string that matches the pattern "
-            "'^[a-zA-Z0-9_-]+$'.",
-            "invalid_value",
-            f"{where}.name",
-        )
+        asked, where = read_inner(asked, "function", where)
+    name, parameters = read_name(asked, where), asked.get("parameters") or {"type": "object", "properties": {}}
     if not isinstance(parameters, dict):
         raise wrong_type(f"{where}.parameters", "an object", parameters)
     strict = true_or_false(asked, "strict")
